@@ -1,4 +1,4 @@
-"""Find the anatomy by its edges and cut it out, as a square ready for the classifier.
+"""Find the anatomy by its edges.
 
 The steps are morphological close, adaptive histogram equalisation (CLAHE), Canny
 and the rectangle around the edges, so that black borders, burned-in text and
@@ -8,8 +8,6 @@ a crop that is too large is harmless, one that loses anatomy is not.
 
 This module is pure, and OpenCV's (x, y) order never leaves it.
 """
-
-from __future__ import annotations
 
 from dataclasses import dataclass
 
@@ -46,14 +44,14 @@ class Crop:
     """The rectangle of source pixels that the classifier sees, half-open.
 
     ``reason`` says in words why the rectangle is not the one around the edges;
-    it is None when it is.
+    it is empty when it is.
     """
 
     top: int
     left: int
     height: int
     width: int
-    reason: str | None = None
+    reason: str = ""
 
     @property
     def rectangle(self) -> tuple[int, int, int, int]:
@@ -63,59 +61,6 @@ class Crop:
     def cut(self, greys: Greys) -> Greys:
         """View the part of ``greys`` (rows, columns) inside the rectangle."""
         return greys[self.top : self.top + self.height, self.left : self.left + self.width]
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """One image as the classifier takes it, and the way back to its pixels.
-
-    ``square`` is float32 (size, size), 0…1. The crop fills ``letterbox`` (top,
-    left, height, width) of it, in pixels of the square; the rest is black.
-    """
-
-    square: NDArray[np.float32]
-    crop: Crop
-    letterbox: tuple[int, int, int, int]
-
-
-def prepare(greys: Greys, size: int) -> Prepared:
-    """Crop an image and fit the crop into a black square without distorting it.
-
-    Parameters
-    ----------
-    greys
-        Displayed greys (rows, columns): float32 0…1, or uint8 or uint16 over
-        their full range; 0 is black.
-    size
-        Side of the square in pixels.
-
-    Returns
-    -------
-    Prepared
-        Square, crop and letterbox.
-
-    Raises
-    ------
-    ValueError
-        If the array is not two-dimensional, is empty or holds NaN or infinity.
-
-    Notes
-    -----
-    The crop keeps its proportions, since the angle and width of a bone say much
-    about it, and stands in the middle.
-    """
-    crop = find_crop(greys)
-    letterbox = _letterbox(crop.height, crop.width, size)
-    top, left, height, width = letterbox
-    shrinks = height <= crop.height
-    content = cv2.resize(
-        np.ascontiguousarray(crop.cut(greys)),
-        (width, height),
-        interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR,
-    )
-    square = np.zeros((size, size), np.float32)
-    square[top : top + height, left : left + width] = content / np.float32(_white(greys))
-    return Prepared(square, crop, letterbox)
 
 
 def find_crop(greys: Greys) -> Crop:
@@ -153,28 +98,13 @@ def find_crop(greys: Greys) -> Crop:
         return Crop(0, 0, rows, columns, "the image has no contrast")
     field = _field(thumbnail)
     box = _edge_box(thumbnail, field)
-    reason = None
+    reason = ""
     if box is None:
         box = field
         reason = "no edges of anatomy found; " + (
-            "whole image used"
-            if field == (0, 0, *thumbnail.shape)
-            else "inside of the collimator used"
+            "whole image used" if field == (0, 0, *thumbnail.shape) else "inside of the collimator used"
         )
     return Crop(*_to_source(box, thumbnail.shape, greys.shape), reason)
-
-
-def _white(greys: Greys) -> float:
-    """Give the value that means white in an array of this type."""
-    return 1.0 if greys.dtype.kind == "f" else float(np.iinfo(greys.dtype).max)
-
-
-def _letterbox(height: int, width: int, size: int) -> tuple[int, int, int, int]:
-    """Place a crop of this shape in the middle of a square, as large as it fits."""
-    scale = size / max(height, width)
-    inner_height = max(1, round(height * scale))
-    inner_width = max(1, round(width * scale))
-    return (size - inner_height) // 2, (size - inner_width) // 2, inner_height, inner_width
 
 
 def _thumbnail(greys: Greys) -> NDArray[np.uint8] | None:

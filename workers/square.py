@@ -1,0 +1,110 @@
+"""Fit a crop into the square that the classifier takes, and lead its evidence back."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from workers.crop import Crop, Greys, find_crop
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """One image as the classifier takes it, and the way back to its pixels.
+
+    ``square`` is float32 (size, size), 0…1. The crop fills ``letterbox`` (top,
+    left, height, width) of it, in pixels of the square; the rest is black.
+    """
+
+    square: NDArray[np.float32]
+    crop: Crop
+    letterbox: tuple[int, int, int, int]
+
+
+def prepare(greys: Greys, size: int) -> Prepared:
+    """Crop an image and fit the crop into a black square without distorting it.
+
+    Parameters
+    ----------
+    greys
+        Displayed greys (rows, columns): float32 0…1, or uint8 or uint16 over
+        their full range; 0 is black.
+    size
+        Side of the square in pixels.
+
+    Returns
+    -------
+    Prepared
+        Square, crop and letterbox.
+
+    Raises
+    ------
+    ValueError
+        If the array is not two-dimensional, is empty or holds NaN or infinity.
+
+    Notes
+    -----
+    The crop keeps its proportions, since the angle and width of a bone say much
+    about it, and stands in the middle.
+    """
+    crop = find_crop(greys)
+    letterbox = _letterbox(crop.height, crop.width, size)
+    top, left, height, width = letterbox
+    shrinks = height <= crop.height
+    content = cv2.resize(
+        np.ascontiguousarray(crop.cut(greys)),
+        (width, height),
+        interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR,
+    )
+    square = np.zeros((size, size), np.float32)
+    square[top : top + height, left : left + width] = content / np.float32(_white(greys))
+    return Prepared(square, crop, letterbox)
+
+
+def cut_to_letterbox(evidence: NDArray[np.float32], prepared: Prepared) -> NDArray[np.float32]:
+    """Cut the evidence over the square back to the crop, without the black padding.
+
+    Parameters
+    ----------
+    evidence
+        Float32 (h, w), cells of the network's last feature map over the square.
+    prepared
+        The image that went in.
+
+    Returns
+    -------
+    numpy.ndarray
+        Float32, at least (1, 1), cells of about the same size over the crop
+        alone, interpolated where the crop does not end on the border of a cell.
+    """
+    size = prepared.square.shape[0]
+    top, left, height, width = prepared.letterbox
+    down = _cell_centres(top, height, size, evidence.shape[0])
+    across = _cell_centres(left, width, size, evidence.shape[1])
+    grid = np.meshgrid(across, down)
+    return cv2.remap(evidence, *grid, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+
+
+def _cell_centres(start: int, length: int, size: int, cells: int) -> NDArray[np.float32]:
+    """Spread cells of about one cell's size over a stretch of the square.
+
+    Returns their centres in units of the feature map's cells, whose own centres
+    are 0, 1, 2, …
+    """
+    count = max(1, round(cells * length / size))
+    centres = start + (np.arange(count) + 0.5) * length / count
+    return (centres * cells / size - 0.5).astype(np.float32)
+
+
+def _white(greys: Greys) -> float:
+    """Give the value that means white in an array of this type."""
+    return 1.0 if greys.dtype.kind == "f" else float(np.iinfo(greys.dtype).max)
+
+
+def _letterbox(height: int, width: int, size: int) -> tuple[int, int, int, int]:
+    """Place a crop of this shape in the middle of a square, as large as it fits."""
+    scale = size / max(height, width)
+    inner_height = max(1, round(height * scale))
+    inner_width = max(1, round(width * scale))
+    return (size - inner_height) // 2, (size - inner_width) // 2, inner_height, inner_width
