@@ -1,0 +1,63 @@
+"""Write into the one audit and time-line stream, in the transaction of the act itself."""
+
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from worklist import clock
+from worklist.tables import AuditEvent
+
+# Documented in docs/audit.md; a test compares.
+ACTIONS = (
+    "instance.received",
+    "instance.resent",
+    "instance.conflict",
+    "instance.refused",
+    "association.refused",
+    "study.completed",
+    "study.reopened",
+    "study.analysed",
+    "study.listed",
+    "study.opened",
+    "study.claimed",
+    "study.released",
+    "study.taken_over",
+    "study.deferred",
+    "study.read",
+    "verdict.given",
+    "verdict.retracted",
+    "user.created",
+    "user.signed_in",
+    "user.sign_in_failed",
+    "user.signed_out",
+    "user.password_changed",
+    "ranking.changed",
+    "classifier.registered",
+    "classifier.promoted",
+    "source.added",
+)
+
+
+def record(
+    session: Session, who: str, action: str, *, about: tuple[str, int | None], **detail: Any
+) -> AuditEvent:
+    """Add one event.
+
+    Parameters
+    ----------
+    who
+        A user name, or the name of the process that acted, such as ``receiver``.
+    action
+        One of `ACTIONS`.
+    about
+        Kind and primary key of the row it is about.
+    detail
+        JSON values; ids, reasons and figures, never a patient's name or ID.
+    """
+    if action not in ACTIONS:
+        raise ValueError(f"{action} is not an audit action")
+    event = AuditEvent(
+        at=clock.now(), who=who, action=action, about_type=about[0], about_id=about[1], detail=detail
+    )
+    session.add(event)
+    return event

@@ -1,0 +1,140 @@
+"""Every ``WORKLIST_*`` environment variable, typed, with unit and default; checked once at the start.
+
+A secret can also be given as a file: ``WORKLIST_SECRET_KEY_FILE`` names it. ``docs/settings.md`` describes
+each one; a test fails when one is missing there.
+"""
+
+import os
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from worklist.errors import Invalid
+
+PREFIX = "WORKLIST_"
+SECRETS = ("secret_key", "database_url", "broker_url")
+
+
+class Settings(BaseSettings):
+    """The effective settings of this process: read once, frozen."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore")
+
+    data_folder: Path = Field(
+        Path("var"), description="Folder of archive, spool, cache and the SQLite database"
+    )
+    database_url: str = Field("", description="SQLAlchemy URL; empty: SQLite in the data folder")
+    broker_url: str = Field("redis://127.0.0.1:6379/0", description="Redis or Valkey, as an URL")
+    log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR")
+    demo: bool = Field(
+        False, description="Score with the demo classifier and mark every score as not validated"
+    )
+
+    receiver_host: str = Field("0.0.0.0", description="Address the DICOM receiver listens on")  # noqa: S104
+    receiver_port: int = Field(11112, ge=1, le=65535, description="Port of the DICOM receiver")
+    ae_title: str = Field("WORKLIST", min_length=1, max_length=16, description="Our AE title")
+    require_called_ae_title: bool = Field(False, description="Refuse associations that call another AE title")
+    maximum_associations: int = Field(64, ge=1, description="Associations served at the same time")
+    maximum_object_bytes: int = Field(
+        2 * 1024**3, ge=1024, description="Largest accepted DICOM object, in bytes"
+    )
+    minimum_free_bytes: int = Field(
+        1024**3, ge=0, description="Free bytes on the archive disk below which images are refused (0xA700)"
+    )
+
+    quiet_seconds: float = Field(
+        60, gt=0, description="Seconds without a new image after which a study is complete"
+    )
+    completion_limit_seconds: float = Field(
+        900, gt=0, description="Seconds after the first image at which a study is complete in any case"
+    )
+    analysis_lease_seconds: float = Field(
+        20,
+        gt=1,
+        description="Seconds without a sign of life after which an analysis is given to another worker",
+    )
+    analysis_batch_size: int = Field(8, ge=1, le=64, description="Images that go through the network together")
+    sweep_seconds: float = Field(5, gt=0, description="Seconds between two sweeps for lost work")
+
+    web_host: str = Field("127.0.0.1", description="Address of the web server")
+    web_port: int = Field(8000, ge=1, le=65535, description="Port of the web server")
+    flower_port: int = Field(5555, ge=1, le=65535, description="Port of Flower on the loopback address")
+    secret_key: str = Field("", description="Key that signs sessions; at least 32 characters")
+    secure_cookies: bool = Field(False, description="Send cookies over HTTPS only (set it behind TLS)")
+    session_hours: float = Field(12, gt=0, description="Hours without activity after which a sign-in expires")
+    claim_lease_seconds: float = Field(
+        300, gt=5, description="Seconds after which a reader's claim ends unless the open page renews it"
+    )
+
+    @field_validator("log_level")
+    @classmethod
+    def _known_level(cls, value: str) -> str:
+        if value.upper() not in {"DEBUG", "INFO", "WARNING", "ERROR"}:
+            raise ValueError("must be DEBUG, INFO, WARNING or ERROR")
+        return value.upper()
+
+    @field_validator("secret_key")
+    @classmethod
+    def _long_enough(cls, value: str) -> str:
+        if value and len(value) < 32:
+            raise ValueError("must have at least 32 characters")
+        return value
+
+    @property
+    def effective_database_url(self) -> str:
+        """The database in use: the one that was named, or SQLite in the data folder."""
+        return self.database_url or f"sqlite:///{self.data_folder.resolve() / 'worklist.sqlite'}"
+
+    @property
+    def archive_folder(self) -> Path:
+        """Where received files are kept."""
+        return self.data_folder / "archive"
+
+    @property
+    def cache_folder(self) -> Path:
+        """Where display copies lie; anything in it can be deleted at any time."""
+        return self.data_folder / "cache"
+
+
+def _from_files() -> dict[str, Any]:
+    """Read secrets that are given as ``NAME_FILE``, the way container platforms hand them over."""
+    values: dict[str, Any] = {}
+    for name in SECRETS:
+        path = os.environ.get(f"{PREFIX}{name.upper()}_FILE")
+        if path:
+            try:
+                values[name] = Path(path).read_text(encoding="utf-8").strip()
+            except OSError as error:
+                raise Invalid(
+                    f"{PREFIX}{name.upper()}_FILE names {path}, which cannot be read: {error.strerror}."
+                ) from error
+    return values
+
+
+def load(**overrides: Any) -> Settings:
+    """Read and check the environment.
+
+    Raises
+    ------
+    Invalid
+        One sentence for each variable that breaks its rule.
+    """
+    try:
+        return Settings(**{**_from_files(), **overrides})
+    except ValidationError as error:
+        raise Invalid(" ".join(_sentence(item) for item in error.errors())) from error
+
+
+def _sentence(item: Any) -> str:
+    name = "_".join(str(part) for part in item["loc"])
+    value = "(secret)" if name in SECRETS else repr(item["input"])
+    return f"{PREFIX}{name.upper()}={value} is not allowed: {item['msg'].removeprefix('Value error, ')}."
+
+
+@lru_cache(maxsize=1)
+def current() -> Settings:
+    """Return the settings of this process, read at the first call."""
+    return load()

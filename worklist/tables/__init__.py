@@ -1,0 +1,46 @@
+"""Rows and relations only, one file per family; the rules live in the features."""
+
+from worklist.tables.account import Role, User
+from worklist.tables.analysis import Analysis, AnalysisState
+from worklist.tables.audit import AuditEvent
+from worklist.tables.classifier import Calibration, ClassifierState, ClassifierVersion, OperatingPoint
+from worklist.tables.ranking import RankingPolicy
+from worklist.tables.reading import Claim, Opinion, Verdict
+from worklist.tables.source import Source
+from worklist.tables.study import (
+    Attention,
+    BodyPart,
+    ClinicalPriority,
+    Instance,
+    ReadingState,
+    Result,
+    Scope,
+    Series,
+    Study,
+)
+
+__all__ = [
+    "Analysis",
+    "AnalysisState",
+    "Attention",
+    "AuditEvent",
+    "BodyPart",
+    "Calibration",
+    "Claim",
+    "ClassifierState",
+    "ClassifierVersion",
+    "ClinicalPriority",
+    "Instance",
+    "OperatingPoint",
+    "Opinion",
+    "RankingPolicy",
+    "ReadingState",
+    "Result",
+    "Role",
+    "Scope",
+    "Series",
+    "Source",
+    "Study",
+    "User",
+    "Verdict",
+]

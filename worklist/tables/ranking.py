@@ -1,0 +1,26 @@
+"""The site's ranking policy; each change is a new row, the newest is in force."""
+
+from datetime import datetime
+
+from sqlalchemy import CheckConstraint, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from worklist.database import Base
+
+
+class RankingPolicy(Base):
+    """How many seconds of waiting one unit of logit, and each clinical priority, are worth."""
+
+    __tablename__ = "ranking_policy"
+    __table_args__ = (
+        CheckConstraint("tau_seconds >= 0", name="tau_not_negative"),
+        CheckConstraint("stat_bonus_seconds >= high_bonus_seconds", name="stat_at_least_high"),
+        CheckConstraint("high_bonus_seconds >= 0", name="high_not_negative"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    tau_seconds: Mapped[float]
+    stat_bonus_seconds: Mapped[float]
+    high_bonus_seconds: Mapped[float]
+    set_at: Mapped[datetime]
+    set_by: Mapped[str] = mapped_column(String(64))

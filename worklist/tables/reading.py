@@ -1,0 +1,69 @@
+"""Claims and verdicts: a reader has opened a study; a reader's judgement of it."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import JSON, ForeignKey, Index, String, Text, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from worklist.database import Base, by_value
+from worklist.tables.vocabulary import Opinion
+
+__all__ = ["Claim", "Opinion", "Verdict"]
+
+
+class Claim(Base):
+    """A reader has a study open, until the lease ends."""
+
+    __tablename__ = "claim"
+    __table_args__ = (
+        # One claim at a time; also the list's look-up of who has a study open.
+        Index(
+            "uq_claim_open",
+            "study_id",
+            unique=True,
+            postgresql_where=text("released_at IS NULL"),
+            sqlite_where=text("released_at IS NULL"),
+        ),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    study_id: Mapped[int] = mapped_column(ForeignKey("study.id", ondelete="CASCADE"))
+    user_id: Mapped[int] = mapped_column(ForeignKey("user.id"))
+    claimed_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    released_at: Mapped[datetime | None]
+    release_reason: Mapped[str] = mapped_column(String(32), default="")
+
+
+class Verdict(Base):
+    """A reader's judgement, tied to the result version and to what was visible when it was given.
+
+    Never changed: a correction is a new row that names the one it replaces.
+    """
+
+    __tablename__ = "verdict"
+    __table_args__ = (
+        # The history of a study.
+        Index("ix_verdict_study", "study_id", "id"),
+        # A verdict is replaced once at most.
+        Index(
+            "uq_verdict_replaces",
+            "replaces_id",
+            unique=True,
+            postgresql_where=text("replaces_id IS NOT NULL"),
+            sqlite_where=text("replaces_id IS NOT NULL"),
+        ),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    study_id: Mapped[int] = mapped_column(ForeignKey("study.id", ondelete="CASCADE"))
+    user_id: Mapped[int] = mapped_column(ForeignKey("user.id"))
+    opinion: Mapped[Opinion] = mapped_column(by_value(Opinion))
+    note: Mapped[str] = mapped_column(Text, default="")
+    result_version: Mapped[int]
+    study_probability: Mapped[float | None]
+    visible: Mapped[dict[str, Any]] = mapped_column(JSON)
+    given_at: Mapped[datetime]
+    replaces_id: Mapped[int | None] = mapped_column(ForeignKey("verdict.id"))
+    retracted_at: Mapped[datetime | None]

@@ -1,0 +1,66 @@
+"""The closed sets of words that rows use; DICOM's own terms where there are some."""
+
+from enum import StrEnum
+
+
+class BodyPart(StrEnum):
+    """The seven body parts the classifier may judge (defined terms of (0018,0015), PS3.16 Annex L)."""
+
+    ELBOW = "ELBOW"
+    FINGER = "FINGER"
+    FOREARM = "FOREARM"
+    HAND = "HAND"
+    HUMERUS = "HUMERUS"
+    SHOULDER = "SHOULDER"
+    WRIST = "WRIST"
+
+
+class ClinicalPriority(StrEnum):
+    """What the order says, as in Requested Procedure Priority (0040,1003)."""
+
+    STAT = "STAT"
+    HIGH = "HIGH"
+    ROUTINE = "ROUTINE"
+
+
+class Scope(StrEnum):
+    """May the classifier judge it?"""
+
+    IN = "in"
+    OUT = "out"
+    UNKNOWN = "unknown"
+
+
+class ReadingState(StrEnum):
+    """Where a study stands with the readers."""
+
+    UNREAD = "unread"
+    READING = "reading"
+    READ = "read"
+    DEFERRED = "deferred"
+
+
+class Result(StrEnum):
+    """What the classifier made of a study so far."""
+
+    WAITING = "waiting"
+    SCORED = "scored"
+    FAILED = "failed"
+    OUT_OF_SCOPE = "out_of_scope"
+    NO_CLASSIFIER = "no_classifier"
+
+
+class Attention(StrEnum):
+    """What the two operating points say of a study probability."""
+
+    FLAGGED = "flagged"
+    LOOK_CLOSER = "look_closer"
+    NONE = "none"
+
+
+class Opinion(StrEnum):
+    """What a reader said of a study."""
+
+    NORMAL = "normal"
+    ABNORMAL = "abnormal"
+    UNSURE = "unsure"

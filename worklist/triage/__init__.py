@@ -1,0 +1,1 @@
+"""From probability to rank: predictions, study probability, rank keys, and the ranked list."""

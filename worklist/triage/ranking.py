@@ -1,0 +1,99 @@
+"""The rank key, its bound, and its reason in words. Pure: no database, no clock.
+
+``rank_key = arrival - tau * logit(p) - bonus(clinical priority)``, in whole milliseconds; the smallest is read
+first. All waiting studies age alike, so the order never changes with the clock and the key can be stored.
+Study A is overtaken only by studies that arrive less than ``tau * (logit p_B - logit p_A)`` after it (plus the
+difference of their bonuses): with p clipped to [0.02, 0.98] nothing starves.
+
+The idea is the linear accumulating priority of Kleinrock (1964); see ``docs/decisions/0003``.
+"""
+
+import math
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+LOWEST_PROBABILITY = 0.02
+HIGHEST_PROBABILITY = 0.98
+
+
+@dataclass(frozen=True)
+class Policy:
+    """What waiting is worth.
+
+    Attributes
+    ----------
+    tau : timedelta
+        Waiting time worth one unit of logit; zero is first in, first out.
+    stat_bonus, high_bonus : timedelta
+        Waiting time that the clinical priority is worth.
+    """
+
+    tau: timedelta = timedelta(minutes=20)
+    stat_bonus: timedelta = timedelta(hours=2)
+    high_bonus: timedelta = timedelta(minutes=30)
+
+    def bonus(self, clinical_priority: str) -> timedelta:
+        """Return the waiting time that a clinical priority is worth."""
+        return {"STAT": self.stat_bonus, "HIGH": self.high_bonus}.get(clinical_priority, timedelta())
+
+
+def clipped_logit(probability: float | None) -> float:
+    """Return ln(p / (1 - p)) with p clipped to [0.02, 0.98]; 0 for a study without a probability."""
+    if probability is None:
+        return 0.0
+    clipped = min(max(probability, LOWEST_PROBABILITY), HIGHEST_PROBABILITY)
+    return math.log(clipped / (1 - clipped))
+
+
+def rank_key(
+    received_at: datetime, probability: float | None, clinical_priority: str, *, policy: Policy
+) -> int:
+    """Return the place in the list as milliseconds since 1970; the smallest is read first.
+
+    Parameters
+    ----------
+    received_at
+        Arrival of the study's first image, aware.
+    probability
+        Study probability, 0 to 1, or None.
+    clinical_priority
+        ``STAT``, ``HIGH`` or ``ROUTINE``.
+    """
+    head_start = policy.tau * clipped_logit(probability) + policy.bonus(clinical_priority)
+    return round((received_at - head_start).timestamp() * 1000)
+
+
+def overtaking_bound(key: int, policy: Policy) -> datetime:
+    """Return the time after which no arriving *routine* study can pass a study with this key.
+
+    A routine study passes only with a smaller key, and its key is at least its arrival less
+    ``tau * logit(0.98)``.
+    """
+    latest = key / 1000 + (policy.tau * clipped_logit(HIGHEST_PROBABILITY)).total_seconds()
+    return datetime.fromtimestamp(latest, tz=UTC)
+
+
+def head_start(probability: float | None, clinical_priority: str, *, policy: Policy) -> timedelta:
+    """Return by how much a study stands before (positive) or behind its place by arrival."""
+    return policy.tau * clipped_logit(probability) + policy.bonus(clinical_priority)
+
+
+def reason(probability: float | None, clinical_priority: str, *, policy: Policy) -> str:
+    """Say in words why a study stands where it stands."""
+    parts = []
+    if probability is None:
+        parts.append("No probability: by arrival")
+    elif policy.tau == timedelta():
+        parts.append("First in, first out")
+    else:
+        minutes = policy.tau * clipped_logit(probability) / timedelta(minutes=1)
+        parts.append(f"Probability {probability:.0%} is worth {_signed_minutes(minutes)}")
+    bonus = policy.bonus(clinical_priority) / timedelta(minutes=1)
+    if bonus:
+        parts.append(f"{clinical_priority} {_signed_minutes(bonus)}")
+    return "; ".join(parts)
+
+
+def _signed_minutes(minutes: float) -> str:
+    rounded = round(minutes)
+    return f"{'+' if rounded >= 0 else '−'}{abs(rounded)} min"
