@@ -1,11 +1,11 @@
 """Synthetic radiographs for the demo, the tests and the demo classifier: no patient is in them.
 
-    shapes, outlines        tubes of cortex and marrow, and their outlines
-    skeleton, hand, arm     bones of seven body parts in space, seen from any side
-    lesions                 break, dislocation, implant
-    exposure, film          absorption, scatter and noise; collimator, marker, stored values
-    radiograph              all of it in one call
-    dataset                 radiographs as DICOM objects and studies
+shapes, outlines        tubes of cortex and marrow, and their outlines
+skeleton, hand, arm     bones of seven body parts in space, seen from any side
+lesions                 break, dislocation, implant
+exposure, film          absorption, scatter and noise; collimator, marker, stored values
+radiograph              all of it in one call
+dataset                 radiographs as DICOM objects and studies
 """
 
 from worklist.synthetic.film import Film, random_film

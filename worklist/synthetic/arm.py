@@ -28,7 +28,7 @@ def forearm(random: Random) -> Skeleton:
                 ("humerus", "upper arm"),
             ),
         ),
-        centre=(3.0, top * 0.5, 0.0),
+        centre=(3.0, top * 0.56, 0.0),
         field_mm=(312.0, 150.0),
     )
 
@@ -40,7 +40,7 @@ def elbow(random: Random) -> Skeleton:
         for bone in forearm_ends(random)
     ]
     top = bones[0].start[1]
-    flesh = Bone("forearm", (10.0, top + 8, 2.0), (1.0, -12.0, 1.0), (36.0, 30.0), "forearm")
+    flesh = Bone("forearm", (10.0, top + 34, 2.0), (1.0, -12.0, 1.0), (36.0, 30.0), "forearm")
     joint = Joint((10.0, top, 0.0), 34.0, ("radius", "ulna", "forearm"))
     return Skeleton(
         (*bones, *_upper_arm(random, top)),
@@ -48,6 +48,8 @@ def elbow(random: Random) -> Skeleton:
         (joint,),
         centre=(10.0, top, 0.0),
         field_mm=(190.0, 140.0),
+        hinge=joint.centre,
+        bending=("humerus", "upper arm"),
     )
 
 
@@ -68,8 +70,8 @@ def humerus(random: Random) -> Skeleton:
         (*bones, *below),
         (*upper.flesh, flesh),
         upper.joints,
-        centre=(4.0, 142.0, 0.0),
-        field_mm=(390.0, 220.0),
+        centre=(4.0, 122.0, 0.0),
+        field_mm=(400.0, 220.0),
     )
 
 
@@ -82,10 +84,10 @@ def shoulder(random: Random) -> Skeleton:
         (
             Bone("arm flesh", (-10.0, -14.0, 0.0), (-4.0, length + 10, 0.0), (39.0, 40.0), "upper arm"),
             Bone("cap", (34.0, -46.0, 0.0), (-14.0, 50.0, 0.0), (44.0, 38.0), "limb"),
-            Bone("chest", (62.0, -62.0, 0.0), (92.0, 210.0, 0.0), (58.0, 70.0), "limb", depth=0.75),
+            Bone("chest", (62.0, -62.0, 0.0), (100.0, 480.0, 0.0), (60.0, 70.0), "limb", depth=0.75),
             Bone("neck", (40.0, -48.0, 0.0), (140.0, -96.0, 0.0), (34.0, 40.0), "limb"),
         ),
-        (Joint((22.0, 2.0, 0.0), 2 * head, ("humerus", "arm flesh")),),
+        (Joint((22.0, 2.0, 0.0), 1.7 * head, ("humerus", "arm flesh", "radius", "ulna", "forearm")),),
         centre=(26.0, 30.0, 0.0),
         field_mm=(236.0, 200.0),
     )
@@ -113,10 +115,10 @@ def _girdle(random: Random, head: float) -> list[Bone]:
     socket: Place = (head + 6.0, -24.0, 2.0)
     below: Place = (head + 7.0, 16.0, 4.0)
     return [
-        Bone("scapula", (40.0, -30.0, 18.0), (60.0, 120.0, 26.0), (36.0, 8.0), "blade", 1.0, depth=0.3),
+        Bone("scapula", (40.0, -30.0, 18.0), (60.0, 120.0, 26.0), (36.0, 8.0), "blade", 1.2, depth=0.55),
         Bone("scapula", socket, below, (5.5, 13.0), "egg", cortex_mm=1.4),
-        Bone("scapula", below, (56.0, 112.0, 24.0), (5.0, 7.0), "rod", cortex_mm=2.2),
-        Bone("spine", (66.0, -30.0, 24.0), (4.0, -42.0, 14.0), (5.5, 12.0), "rod", cortex_mm=1.4),
+        Bone("scapula border", below, (56.0, 116.0, 24.0), (5.0, 6.0), "ridge", cortex_mm=1.6, depth=0.8),
+        Bone("spine", (80.0, -22.0, 24.0), (-4.0, -42.0, 14.0), (6.0, 10.0), "ridge", 1.0, depth=0.8),
         Bone("acromion", (14.0, -42.0, 10.0), (-16.0, -35.0, 4.0), (6.0, 13.0), "block", 1.3),
         Bone("coracoid", (42.0, -30.0, -4.0), (22.0, -20.0, -24.0), (7.0, 7.0), "egg", 1.5),
         Bone(
@@ -128,14 +130,14 @@ def _girdle(random: Random, head: float) -> list[Bone]:
             cortex_mm=2.0,
             sites=(0.35, 0.75),
         ),
-        *(_rib(number, random) for number in range(5)),
+        *(_rib(number, random) for number in range(9)),
     ]
 
 
 def _rib(number: int, random: Random) -> Bone:
     """Return one of the upper ribs, behind the scapula."""
     y = -28.0 + 27.0 * number + random.normal(0, 2)
-    start = 62.0 + 18.0 / (number + 1)
+    start = 60.0 + 18.0 / (number + 1) + 2.0 * number
     return Bone(
         f"rib{number}",
         (142.0, y - 22.0, 40.0),
@@ -169,4 +171,4 @@ def _upper_arm(random: Random, top: float) -> list[Bone]:
 
 def _upper_flesh(top: float) -> Bone:
     """Return the flesh of the upper arm below an elbow at y = `top`."""
-    return Bone("upper arm", (15.0, top + 300.0, 0.0), (10.0, top - 22.0, 0.0), (42.0, 40.0), "upper arm")
+    return Bone("upper arm", (15.0, top + 300.0, 0.0), (10.0, top - 34.0, 0.0), (42.0, 40.0), "upper arm")

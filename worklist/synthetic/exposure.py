@@ -155,7 +155,7 @@ def _pattern(grid: Grid, random: Random) -> Plane:
     """Return the trabecular pattern, about -0.6...0.6, the same at every pixel size."""
     height, width = grid.rows * grid.pixel_mm, grid.columns * grid.pixel_mm
     pattern = grid.zeros()
-    for spacing, strength in zip(_GRAIN_MM, (0.26, 0.2), strict=True):
+    for spacing, strength in zip(_GRAIN_MM, (0.2, 0.13), strict=True):
         shape = (int(height / spacing) + 2, int(width / spacing) + 2)
         grain = random.standard_normal(shape, dtype=np.float32) * np.float32(strength)
         pattern += enlarged(gaussian_filter(grain, 0.6) * np.float32(2.2), grid)

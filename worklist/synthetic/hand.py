@@ -63,11 +63,10 @@ def finger(random: Random) -> Skeleton:
     bones, flesh, joint = _finger(random, number)
     root = bones[1].start
     middle = bones[1].end
-    knuckle = only(flesh, "finger")[0]
     stump = Bone("stump", along(root, _RAYS[number][1], -38.0), root, (11.5, 12.0), "limb")
     return Skeleton(
         tuple(bones),
-        (knuckle, stump),
+        (*flesh, stump),
         (joint,),
         centre=(middle[0], middle[1] - 8.0, middle[2]),
         field_mm=(118.0, 84.0),
@@ -130,22 +129,27 @@ def _finger(random: Random, number: int) -> tuple[list[Bone], list[Bone], Joint]
         degrees *= 1.0 + (0.25 if step == 0 and number else 0.0)
         degrees += random.normal(0, 1.2)
         lift += random.normal(4.0, 2.0) if step else 0.0
+    split = 2 if number else 1
     width = wide * 4.2 + 1.5
     tip = along(bones[-1].end, degrees, 4.0)
     root = bones[0].end if number == 0 else along(bones[0].end, degrees, -12.0)
     flesh = [
-        Bone(f"finger{number} root", root, bones[2].start, (width * 0.98, width), "limb"),
+        Bone(
+            f"finger{number} root",
+            root,
+            along(bones[split].start, degrees, width * 0.6),
+            (width * 0.98, width),
+            "limb",
+        ),
         Bone(
             f"finger{number} tip",
-            along(bones[2].start, degrees, -3.0),
+            along(bones[split].start, degrees, -width),
             tip,
             (width * 0.9, width * 0.9),
             "finger",
         ),
     ]
-    flesh = [Bone(f"finger{number}", root, tip, (width * 0.94, width), "finger")] if number else flesh
-    split = 2 if number else 1
-    moving = tuple(bone.name for bone in bones[split:])
+    moving = (*(bone.name for bone in bones[split:]), f"finger{number} tip")
     joint = Joint(bones[split].start, wide * 3.2, moving)
     return bones, flesh, joint
 

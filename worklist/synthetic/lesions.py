@@ -65,7 +65,10 @@ def _site(scene: Scene, random: Random, field_mm: tuple[float, float]) -> tuple[
             if _is_inside(part.tube.point(float(at)), field_mm):
                 found.append((part, float(at)))
     if not found:
-        raise ValueError("no shaft of this view lies in the field")
+        return min(
+            ((part, float(np.mean(part.sites))) for part in scene.bones if part.sites),
+            key=lambda site: distance(site[0].tube.point(site[1]), (0.0, 0.0)),
+        )
     return found[int(random.integers(len(found)))]
 
 
@@ -94,26 +97,33 @@ def _pieces(part: Part, at: float, width: float, random: Random) -> list[Part]:
     step = side * width * random.uniform(0.55, 1.3)
     gap = random.uniform(-2.0, 2.0) * min(width / 8, 1.2)
     phase = float(random.uniform(0, 6))
-    teeth = 0.06 * width
     before = _bent(tube, apex, place, at_start=True)
     behind = _bent(tube, apex + step, tube.length_mm - place, at_start=False)
     behind = _slid(behind, gap + 0.7)
     crushed = width * random.uniform(0.7, 1.2) if random.random() < 0.35 else 0.0
     pieces = [
-        _piece(part, before, Cut(place - crushed, slope, -1, teeth, phase), 0),
-        _piece(part, behind, Cut(place + crushed, slope, 1, teeth, phase + crushed), 1),
+        _piece(part, before, Cut(place - crushed, _seen(slope, tube, before), -1, width, phase), 0),
+        _piece(part, behind, Cut(place + crushed, _seen(slope, tube, behind), 1, width, phase + crushed), 1),
     ]
     if crushed:
         pieces.append(_splinter(part, (before, place, crushed), slope, random))
     return pieces
 
 
+def _seen(slope: float, whole: Tube, piece: Tube) -> float:
+    """Return the slope of the break line on a turned piece, so that both sides still match."""
+    ends = [np.subtract(tube.end, tube.start) for tube in (whole, piece)]
+    one, other = (float(np.arctan2(y, x)) for x, y in ends)
+    cos, sin = np.cos(other - one), np.sin(other - one)
+    return float((slope * cos + sin) / max(cos - slope * sin, 0.2))
+
+
 def _splinter(part: Part, where: tuple[Tube, float, float], slope: float, random: Random) -> Part:
     """Return the loose piece in the middle of a comminuted break."""
     tube, place, half = where
     cuts = (
-        Cut(place - half + 0.6, slope, 1, 0.3, 1.0),
-        Cut(place + half - 0.6, slope + random.uniform(-0.8, 0.8), -1, 0.3, 2.0),
+        Cut(place - half + 0.6, slope, 1, tube.half_width_mm, 1.0),
+        Cut(place + half - 0.6, slope + random.uniform(-0.8, 0.8), -1, tube.half_width_mm, 2.0),
     )
     middle = tube.point(place / tube.length_mm)
     aside = random.uniform(-0.5, 0.5) * tube.half_width_mm
@@ -165,7 +175,8 @@ def _depth_in(tube: Tube, point: Point) -> float:
 
 def _dislocation(scene: Scene, random: Random, field_mm: tuple[float, float]) -> Injured:
     """Shift all that lies beyond a joint aside and back over it."""
-    inside = [j for j in scene.joints if _is_inside(j.centre, field_mm, 0.9)]
+    nearest = min(scene.joints, key=lambda j: distance(j.centre, (0.0, 0.0)))
+    inside = [j for j in scene.joints if _is_inside(j.centre, field_mm)] or [nearest]
     joint = inside[int(random.integers(len(inside)))]
     mine = [part for part in scene.bones if part.name.startswith(joint.moving)]
     shift = _slip(joint, mine, random)
@@ -254,12 +265,11 @@ def _screw(tube: Tube, at: float, aside: float, is_edge_on: bool) -> list[Tube]:
         through = -np.sign(aside) * width * 1.05
         return [
             Tube(tube.point(at, aside), tube.point(at, through), thick, "rod", depth=1.5),
-            Tube(
-                tube.point(at, aside * 1.25), tube.point(at, aside * 0.9), 2 * thick, "rod", depth=1.0
-            ),
+            Tube(tube.point(at, aside * 1.25), tube.point(at, aside * 0.9), 2 * thick, "rod", depth=1.0),
         ]
-    round_ends = tube.point(at - 2.2 * thick / tube.length_mm, aside), tube.point(
-        at + 2.2 * thick / tube.length_mm, aside
+    round_ends = (
+        tube.point(at - 2.2 * thick / tube.length_mm, aside),
+        tube.point(at + 2.2 * thick / tube.length_mm, aside),
     )
     return [Tube(*round_ends, 2.2 * thick, "ball", depth=1.6)]
 

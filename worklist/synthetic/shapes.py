@@ -67,14 +67,15 @@ class Cut:
         Shift along the axis per mm across it: 0 transverse, 1 oblique at 45 degrees.
     keep
         -1 keeps what lies before the line, +1 what lies behind it.
-    teeth_mm, phase
-        Height of the teeth of the line, and where they begin in radians.
+    width_mm, phase
+        Half-width of the bone there, to which the teeth of the line are scaled, and where the
+        teeth begin in radians.
     """
 
     at_mm: float
     slope: float
     keep: int
-    teeth_mm: float
+    width_mm: float
     phase: float
 
 
@@ -137,9 +138,7 @@ def _sampled(outline: str) -> tuple[Plane, Plane, Plane]:
     shape = OUTLINES[outline]
     along = np.linspace(0, 1, _SAMPLES)
     rows = np.asarray(shape.rows)
-    centre, half_width, cortex = (
-        PchipInterpolator(rows[:, 0], rows[:, column])(along) for column in (1, 2, 3)
-    )
+    centre, half_width, cortex = (PchipInterpolator(rows[:, 0], rows[:, column])(along) for column in (1, 2, 3))
     half_width = half_width * _cap(along, shape.start_cap) * _cap(1 - along, shape.end_cap)
     return tuple(v.astype(np.float32) for v in (centre, half_width, cortex))  # type: ignore[return-value]
 
@@ -234,8 +233,11 @@ def _lookup(tube: Tube) -> tuple[Plane, Plane, Plane]:
 
 def _kept(cut: Cut, along: Plane, across: Plane) -> Plane:
     """Return 1 where a cut leaves the tube, 0 behind it, with an edge of half a mm."""
-    teeth = np.sin(across * np.float32(1.3) + np.float32(cut.phase))
-    teeth += np.sin(across * np.float32(2.9) + np.float32(2 * cut.phase))
-    line = np.float32(cut.at_mm) + np.float32(cut.slope) * across + np.float32(cut.teeth_mm) * teeth
+    pitch = across / np.float32(max(cut.width_mm, 1.0))
+    teeth = np.sin(pitch * np.float32(2.3) + np.float32(cut.phase))
+    teeth += np.float32(0.6) * np.sin(pitch * np.float32(6.1) + np.float32(2 * cut.phase))
+    teeth += np.float32(0.3) * np.sin(pitch * np.float32(13.7) + np.float32(5 * cut.phase))
+    line = np.float32(cut.at_mm) + np.float32(cut.slope) * across
+    line += np.float32(0.09 * cut.width_mm) * teeth
     distance = np.float32(cut.keep * 2) * (along - line) + np.float32(0.5)
     return np.clip(distance, 0, 1)

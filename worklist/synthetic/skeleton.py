@@ -61,13 +61,21 @@ class Joint:
 
 @dataclass(frozen=True)
 class Skeleton:
-    """Bones, soft tissue and joints of one body part of one person, in mm."""
+    """Bones, soft tissue and joints of one body part of one person, in mm.
+
+    Parameters
+    ----------
+    hinge, bending
+        The joint that is bent in a side view, and the names of the parts that bend.
+    """
 
     bones: tuple[Bone, ...]
     flesh: tuple[Bone, ...]
     joints: tuple[Joint, ...] = ()
     centre: Place = (0.0, 0.0, 0.0)
     field_mm: tuple[float, float] = (240.0, 190.0)
+    hinge: Place | None = None
+    bending: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -139,8 +147,8 @@ class Viewpoint:
         seen = float(np.hypot(broad * cos, deep * sin))
         through = float(np.hypot(broad * sin, deep * cos))
         start, end = self.flatten(bone.start, centre), self.flatten(bone.end, centre)
-        if np.hypot(end[0] - start[0], end[1] - start[1]) < seen * 0.6:
-            start, end = _stretched(start, end, 0.6 * seen * self.scale)
+        if np.hypot(end[0] - start[0], end[1] - start[1]) < 1.6 * seen * self.scale:
+            start, end = _stretched(start, end, 1.9 * seen * self.scale)
         tube = Tube(
             start,
             end,
@@ -153,11 +161,20 @@ class Viewpoint:
         )
         return Part(bone.name, tube, bone.sites)
 
+    def _bent(self, part: Part, skeleton: Skeleton) -> Part:
+        """Bend the hinge of a skeleton that is seen from the side."""
+        if skeleton.hinge is None or abs(np.sin(self.turn)) < 0.8:
+            return part
+        if not part.name.startswith(skeleton.bending):
+            return part
+        hinge = self.flatten(skeleton.hinge, skeleton.centre)
+        return moved(part, hinge, 1.35 * self.mirror, (0.0, 0.0))
+
     def scene(self, skeleton: Skeleton) -> Scene:
         """Return everything as seen from here."""
         return Scene(
-            tuple(self.part(bone, skeleton.centre) for bone in skeleton.bones),
-            tuple(self.part(bone, skeleton.centre) for bone in skeleton.flesh),
+            tuple(self._bent(self.part(bone, skeleton.centre), skeleton) for bone in skeleton.bones),
+            tuple(self._bent(self.part(bone, skeleton.centre), skeleton) for bone in skeleton.flesh),
             tuple(
                 FlatJoint(
                     self.flatten(joint.centre, skeleton.centre),
