@@ -1,0 +1,1 @@
+"""DICOM knowledge without network or database."""
