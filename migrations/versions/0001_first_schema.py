@@ -133,12 +133,24 @@ def upgrade() -> None:
         "study",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("study_instance_uid", sa.String(length=64), nullable=False),
-        sa.Column("patient_id", sa.String(length=64), nullable=False),
+        sa.Column(
+            "patient_id",
+            sa.String(length=64).with_variant(sa.String(length=64, collation="C"), "postgresql"),
+            nullable=False,
+        ),
         sa.Column("patient_name", sa.String(length=324), nullable=False),
-        sa.Column("patient_name_folded", sa.String(length=324), nullable=False),
+        sa.Column(
+            "patient_name_folded",
+            sa.String(length=324).with_variant(sa.String(length=324, collation="C"), "postgresql"),
+            nullable=False,
+        ),
         sa.Column("birth_date", sa.String(length=8), nullable=False),
         sa.Column("sex", sa.String(length=16), nullable=False),
-        sa.Column("accession_number", sa.String(length=16), nullable=False),
+        sa.Column(
+            "accession_number",
+            sa.String(length=16).with_variant(sa.String(length=16, collation="C"), "postgresql"),
+            nullable=False,
+        ),
         sa.Column("description", sa.String(length=64), nullable=False),
         sa.Column("study_date", sa.String(length=8), nullable=False),
         sa.Column(
@@ -567,10 +579,7 @@ def upgrade() -> None:
             name=op.f("fk_analysis_classifier_version_id_classifier_version"),
         ),
         sa.ForeignKeyConstraint(
-            ["instance_id"],
-            ["instance.id"],
-            name=op.f("fk_analysis_instance_id_instance"),
-            ondelete="CASCADE",
+            ["instance_id"], ["instance.id"], name=op.f("fk_analysis_instance_id_instance"), ondelete="CASCADE"
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_analysis")),
         sa.UniqueConstraint(

@@ -29,8 +29,14 @@ __all__ = [
     "Study",
 ]
 
+# Searches by prefix are range comparisons, which need the order of code points in both engines.
+SEARCHED = "C"
 OPEN = text("is_open = true")
 OPEN_SQLITE = text("is_open = 1")
+
+
+def _searched(length: int) -> String:
+    return String(length).with_variant(String(length, collation=SEARCHED), "postgresql")
 
 
 def _open_index(name: str, *columns: str) -> Index:
@@ -72,12 +78,12 @@ class Study(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     study_instance_uid: Mapped[str] = mapped_column(String(64), unique=True)
-    patient_id: Mapped[str] = mapped_column(String(64), default="")
+    patient_id: Mapped[str] = mapped_column(_searched(64), default="")
     patient_name: Mapped[str] = mapped_column(String(324), default="")
-    patient_name_folded: Mapped[str] = mapped_column(String(324), default="")
+    patient_name_folded: Mapped[str] = mapped_column(_searched(324), default="")
     birth_date: Mapped[str] = mapped_column(String(8), default="")
     sex: Mapped[str] = mapped_column(String(16), default="")
-    accession_number: Mapped[str] = mapped_column(String(16), default="")
+    accession_number: Mapped[str] = mapped_column(_searched(16), default="")
     description: Mapped[str] = mapped_column(String(64), default="")
     study_date: Mapped[str] = mapped_column(String(8), default="")
 

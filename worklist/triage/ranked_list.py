@@ -1,0 +1,295 @@
+"""One page of the ranked list: filters, search, keyset paging, counts."""
+
+import unicodedata
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    ColumnExpressionArgument,
+    Row,
+    Select,
+    and_,
+    func,
+    literal,
+    or_,
+    select,
+    tuple_,
+)
+from sqlalchemy.orm import Session
+
+from worklist import clock
+from worklist.errors import Invalid
+from worklist.tables import (
+    Attention,
+    BodyPart,
+    Claim,
+    ClassifierState,
+    ClassifierVersion,
+    ClinicalPriority,
+    Instance,
+    OperatingPoint,
+    ReadingState,
+    Result,
+    Series,
+    Study,
+    User,
+)
+from worklist.triage.policy import current_policy
+from worklist.triage.ranking import Policy, overtaking_bound, reason
+
+STATES = ("open", "unread", "reading", "deferred", "read")
+COUNT_LIMIT = 1000
+
+
+@dataclass(frozen=True)
+class Filters:
+    """What the reader wants to see; everything is combined with *and*.
+
+    ``state`` is one of `STATES`; ``search`` is a prefix of name, patient ID or accession number.
+    """
+
+    state: str = "open"
+    body_part: BodyPart | None = None
+    attention: Attention | None = None
+    result: Result | None = None
+    search: str = ""
+
+
+@dataclass(frozen=True)
+class RankedRow:
+    """One study as the list shows it."""
+
+    study_id: int
+    patient_name: str
+    patient_id: str
+    accession_number: str
+    birth_date: str
+    sex: str
+    body_part: BodyPart | None
+    description: str
+    image_count: int
+    received_at: datetime
+    study_probability: float | None
+    attention: Attention
+    threshold_flagged: float | None
+    is_demo_score: bool
+    is_complete: bool
+    result: Result
+    result_reason: str
+    clinical_priority: ClinicalPriority
+    reading_state: ReadingState
+    claimed_by: str | None
+    warning: str
+    reason: str
+    cannot_be_passed_after: datetime
+    rank_key: int
+
+
+@dataclass(frozen=True)
+class RankedPage:
+    """Rows in rank order; ``after`` is the cursor of the next page, None at the end."""
+
+    rows: tuple[RankedRow, ...]
+    after: str | None
+
+
+@dataclass(frozen=True)
+class Counts:
+    """How many studies wait, by kind; counting stops at `COUNT_LIMIT` + 1."""
+
+    open: int
+    flagged: int
+    unscored: int
+    failed: int
+    out_of_scope: int
+    reading: int
+    deferred: int
+
+
+def ranked_page(session: Session, filters: Filters, *, after: str | None = None, limit: int = 50) -> RankedPage:
+    """Return one page of studies, the first to be read first.
+
+    Raises
+    ------
+    Invalid
+        If the cursor or the state is not one that this list gives.
+    """
+    query = _filtered(_rows(), filters).order_by(Study.rank_key, Study.id).limit(limit + 1)
+    if after is not None:
+        query = query.where(tuple_(Study.rank_key, Study.id) > tuple_(*map(literal, _cursor(after))))
+    policy = current_policy(session)
+    found = session.execute(query).all()
+    rows = tuple(_ranked(row, policy) for row in found[:limit])
+    more = len(found) > limit
+    return RankedPage(rows, f"{rows[-1].rank_key}.{rows[-1].study_id}" if more else None)
+
+
+def counts(session: Session) -> Counts:
+    """Count the waiting studies by kind, in one statement."""
+    is_open = Study.is_open
+    row = session.execute(
+        select(
+            _capped(is_open),
+            _capped(is_open, Study.attention == Attention.FLAGGED),
+            _capped(is_open, Study.result.in_([Result.WAITING, Result.NO_CLASSIFIER])),
+            _capped(is_open, Study.result == Result.FAILED),
+            _capped(is_open, Study.result == Result.OUT_OF_SCOPE),
+            _capped(Study.reading_state == ReadingState.READING),
+            _capped(Study.reading_state == ReadingState.DEFERRED),
+        )
+    ).one()
+    return Counts(*row)
+
+
+def next_study_id(session: Session, filters: Filters, *, after_study_id: int | None) -> int | None:
+    """Return the study to read next: one that waits and that nobody has open.
+
+    A reader who skipped a study goes on below it; one who finished it starts from the top again, since
+    something more urgent may have arrived meanwhile.
+    """
+    waiting = _filtered(select(Study.id), filters).where(
+        Study.reading_state.in_([ReadingState.UNREAD, ReadingState.DEFERRED]), ~_live_claim().exists()
+    )
+    waiting = waiting.order_by(Study.rank_key, Study.id).limit(1)
+    skipped = None
+    if after_study_id is not None:
+        waiting = waiting.where(Study.id != after_study_id)
+        skipped = session.execute(
+            select(Study.rank_key, Study.id).where(Study.id == after_study_id, Study.is_open)
+        ).first()
+    if skipped is not None:
+        below = waiting.where(tuple_(Study.rank_key, Study.id) > tuple_(*map(literal, skipped)))
+        found: int | None = session.scalars(below).first()
+        if found is not None:
+            return found
+    top: int | None = session.scalars(waiting).first()
+    return top
+
+
+def fold(text: str) -> str:
+    """Return text as names are stored for searching: upper case, without accents, ``^`` kept."""
+    decomposed = unicodedata.normalize("NFKD", text)
+    return "".join(char for char in decomposed if not unicodedata.combining(char)).upper()
+
+
+def _rows() -> "Select[Any]":
+    image_count = (
+        select(func.count())
+        .select_from(Instance)
+        .join(Instance.series)
+        .where(Series.study_id == Study.id, Instance.is_current, Instance.rows.is_not(None))
+        .correlate(Study)
+        .scalar_subquery()
+    )
+    claimed_by = (
+        _live_claim()
+        .join(User, User.id == Claim.user_id)
+        .with_only_columns(User.display_name)
+        .scalar_subquery()
+    )
+    threshold = (
+        select(OperatingPoint.threshold)
+        .join(ClassifierVersion, ClassifierVersion.id == OperatingPoint.classifier_version_id)
+        .where(
+            ClassifierVersion.state == ClassifierState.CHAMPION,
+            OperatingPoint.body_part == Study.body_part,
+            OperatingPoint.attention == Attention.FLAGGED,
+        )
+        .correlate(Study)
+        .scalar_subquery()
+    )
+    return select(
+        Study,
+        image_count.label("image_count"),
+        claimed_by.label("claimed_by"),
+        threshold.label("threshold_flagged"),
+    )
+
+
+def _live_claim() -> "Select[Any]":
+    return (
+        select(Claim.id)
+        .where(Claim.study_id == Study.id, Claim.released_at.is_(None), Claim.expires_at >= clock.now())
+        .correlate(Study)
+    )
+
+
+def _filtered(query: "Select[Any]", filters: Filters) -> "Select[Any]":
+    if filters.state not in STATES:
+        raise Invalid(f"There is no state {filters.state!r}; the list knows {', '.join(STATES)}.")
+    if filters.state == "open":
+        query = query.where(Study.is_open)
+    else:
+        query = query.where(Study.reading_state == ReadingState(filters.state))
+    if filters.body_part is not None:
+        query = query.where(Study.body_part == filters.body_part)
+    if filters.attention is not None:
+        query = query.where(Study.attention == filters.attention)
+    if filters.result is not None:
+        query = query.where(Study.result == filters.result)
+    if filters.search.strip():
+        query = query.where(_matches(filters.search.strip()))
+    return query
+
+
+def _matches(search: str) -> ColumnElement[bool]:
+    name, *rest = fold(search).replace(",", " ").replace("^", " ").split() or [""]
+    by_name = and_(
+        _starts_with(Study.patient_name_folded, name),
+        *(Study.patient_name_folded.contains(part, autoescape=True) for part in rest),
+    )
+    exact = {search, search.upper()}
+    others = [
+        _starts_with(column, value) for value in exact for column in (Study.patient_id, Study.accession_number)
+    ]
+    return or_(by_name, *others)
+
+
+def _starts_with(column: Any, prefix: str) -> ColumnElement[bool]:
+    # A range uses the plain index in both engines; LIKE would not on SQLite.
+    return and_(column >= prefix, column < prefix + "\U0010ffff")
+
+
+def _capped(*conditions: ColumnExpressionArgument[bool]) -> Any:
+    some = select(literal(1)).select_from(Study).where(*conditions).limit(COUNT_LIMIT + 1).subquery()
+    return select(func.count()).select_from(some).scalar_subquery()
+
+
+def _cursor(after: str) -> tuple[int, int]:
+    try:
+        key, study_id = after.split(".")
+        return int(key), int(study_id)
+    except ValueError as error:
+        raise Invalid(f"{after!r} is not a place in this list.") from error
+
+
+def _ranked(row: "Row[Any]", policy: Policy) -> RankedRow:
+    study: Study = row[0]
+    return RankedRow(
+        study_id=study.id,
+        patient_name=study.patient_name,
+        patient_id=study.patient_id,
+        accession_number=study.accession_number,
+        birth_date=study.birth_date,
+        sex=study.sex,
+        body_part=study.body_part,
+        description=study.description,
+        image_count=row.image_count,
+        received_at=study.received_at,
+        study_probability=study.study_probability,
+        attention=study.attention,
+        threshold_flagged=row.threshold_flagged,
+        is_demo_score=study.is_demo_score,
+        is_complete=study.is_complete,
+        result=study.result,
+        result_reason=study.result_reason,
+        clinical_priority=study.clinical_priority,
+        reading_state=study.reading_state,
+        claimed_by=row.claimed_by,
+        warning=study.warning,
+        reason=reason(study.study_probability, study.clinical_priority, policy=policy),
+        cannot_be_passed_after=overtaking_bound(study.rank_key, policy),
+        rank_key=study.rank_key,
+    )
