@@ -1,0 +1,1 @@
+"""What the radiologist does: open a study, keep it while reading, judge it or put it off."""
