@@ -15,7 +15,8 @@ from sqlalchemy.orm import Session
 
 from worklist import clock, settings
 from worklist.tables import Analysis, AnalysisState, Instance, Series, Study
-from worklist.triage.record import fail_analysis
+from worklist.triage.prediction import Prediction
+from worklist.triage.record import Outcome, record_predictions
 
 MAXIMUM_ATTEMPTS = 3
 # A job needs a moment to reach its worker; younger images are not lost.
@@ -51,16 +52,20 @@ def claim_batch(session: Session, instance_id: int, claimant: Claimant) -> list[
         Empty if the named image is analysed already, or just being analysed by another worker.
     """
     named = session.execute(_waiting(claimant).where(Instance.id == instance_id)).first()
-    if named is None:
+    claimed = _claim(session, named.id, named.file_path, claimant) if named else None
+    if claimed is None:
         return []
+    if claimed.attempt > 1:
+        # A worker died over a batch that had this image: alone it cannot take others down again.
+        return [claimed]
     others = session.execute(
         _waiting(claimant)
-        .where(Instance.id != instance_id)
+        .where(Analysis.id.is_(None))
         .order_by(Study.rank_key, Instance.id)
         .limit(settings.current().analysis_batch_size - 1)
     )
-    claims = (_claim(session, row.id, row.file_path, claimant) for row in [named, *others])
-    return [claimed for claimed in claims if claimed is not None]
+    claims = [_claim(session, row.id, row.file_path, claimant) for row in others]
+    return [claimed, *(other for other in claims if other is not None)]
 
 
 def renew(session: Session, claims: Sequence[Claimed]) -> None:
@@ -120,11 +125,8 @@ def _claim(session: Session, instance_id: int, file_path: str, claimant: Claiman
         return None
     analysis_id, attempt = row
     if attempt > MAXIMUM_ATTEMPTS:
-        fail_analysis(
-            session,
-            analysis_id,
-            f"Cannot be analysed: the worker stopped {MAXIMUM_ATTEMPTS} times while it had this image.",
-        )
+        reason = f"Cannot be analysed: the worker stopped {MAXIMUM_ATTEMPTS} times while it had this image."
+        record_predictions(session, [Outcome(analysis_id, attempt, Prediction(reason=reason))])
         return None
     return Claimed(analysis_id, attempt, instance_id, file_path)
 

@@ -37,27 +37,30 @@ class _Judgement:
     probabilities: tuple[float, ...]
 
 
-def record_prediction(session: Session, analysis_id: int, attempt: int, prediction: Prediction) -> bool:
-    """Store what the classifier returned for one image, unless a later attempt has taken over.
+@dataclass(frozen=True)
+class Outcome:
+    """What one attempt at one image came to."""
+
+    analysis_id: int
+    attempt: int
+    prediction: Prediction
+
+
+def record_predictions(session: Session, outcomes: Sequence[Outcome]) -> list[int]:
+    """Store what the classifier returned for a batch, and refresh each study once.
 
     Returns
     -------
-    bool
-        False if this attempt no longer holds the claim; then nothing was stored.
+    list of int
+        The instances that are now done. An attempt whose claim was taken over meanwhile stores nothing.
     """
-    analysis = session.get(Analysis, analysis_id)
-    if analysis is None or analysis.attempt != attempt or analysis.state != AnalysisState.RUNNING:
-        return False
-    _fill(session, analysis, prediction)
-    _settle(session, analysis)
-    return True
-
-
-def fail_analysis(session: Session, analysis_id: int, reason: str) -> None:
-    """Give an analysis up for good, with the reason in words."""
-    analysis = session.get_one(Analysis, analysis_id, populate_existing=True)
-    _fill(session, analysis, Prediction(reason=reason))
-    _settle(session, analysis)
+    held = [(analysis, item) for item in outcomes if (analysis := _held(session, item)) is not None]
+    for analysis, item in held:
+        _fill(session, analysis, item.prediction)
+        session.get_one(Instance, analysis.instance_id).needs_analysis = False
+    session.flush()
+    _refresh_studies(session, [analysis for analysis, _ in held])
+    return [analysis.instance_id for analysis, _ in held]
 
 
 def mark_without_classifier(session: Session, reason: str) -> int:
@@ -111,7 +114,6 @@ def refresh_study(session: Session, study_id: int, version: ClassifierVersion) -
 
 
 def _fill(session: Session, analysis: Analysis, prediction: Prediction) -> None:
-    analysis.finished_at = clock.now()
     analysis.lease_expires_at = None
     analysis.reason = prediction.reason
     analysis.crop_reason = prediction.crop_reason
@@ -144,13 +146,31 @@ def _calibrate(session: Session, analysis: Analysis, logit: float) -> float:
     return calibrated(logit, slope=row.slope, intercept=row.intercept) if row else calibrated(logit)
 
 
-def _settle(session: Session, analysis: Analysis) -> None:
-    instance = session.get_one(Instance, analysis.instance_id)
-    instance.needs_analysis = False
-    session.flush()
-    study_id = session.scalars(select(Series.study_id).where(Series.id == instance.series_id)).one()
-    version = session.get_one(ClassifierVersion, analysis.classifier_version_id)
-    refresh_study(session, study_id, version)
+def _held(session: Session, outcome: Outcome) -> Analysis | None:
+    """Return the analysis row if this attempt still holds it; the update takes the row against rivals."""
+    statement = (
+        update(Analysis)
+        .where(
+            Analysis.id == outcome.analysis_id,
+            Analysis.attempt == outcome.attempt,
+            Analysis.state == AnalysisState.RUNNING,
+        )
+        .values(finished_at=clock.now())
+        .returning(Analysis.id)
+    )
+    if session.scalars(statement).first() is None:
+        return None
+    return session.get_one(Analysis, outcome.analysis_id, populate_existing=True)
+
+
+def _refresh_studies(session: Session, analyses: Sequence[Analysis]) -> None:
+    versions = {analysis.instance_id: analysis.classifier_version_id for analysis in analyses}
+    rows = session.execute(
+        select(Series.study_id, Instance.id).join(Series.instances).where(Instance.id.in_(versions))
+    ).all()
+    # In one order everywhere, so that two workers never wait for each other.
+    for study_id, version_id in sorted({(study_id, versions[instance_id]) for study_id, instance_id in rows}):
+        refresh_study(session, study_id, session.get_one(ClassifierVersion, version_id))
 
 
 def _images(

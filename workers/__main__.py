@@ -1,0 +1,45 @@
+"""Start a worker or the scheduler with the flags that belong to it: ``python -m workers inference``."""
+
+import sys
+
+from workers.app import app
+from worklist import jobs, logs, settings
+from worklist.errors import WorklistError
+
+USAGE = "Usage: python -m workers inference | background | training | scheduler"
+KINDS = {
+    "inference": [jobs.Queue.INFERENCE],
+    "background": [jobs.Queue.EXPORT, jobs.Queue.HOUSEKEEPING],
+    "training": [jobs.Queue.TRAINING],
+}
+
+
+def arguments(kind: str) -> list[str]:
+    """Return Celery's command line for one kind of process."""
+    level = settings.current().log_level
+    if kind == "scheduler":
+        schedule = settings.current().data_folder / "scheduler"
+        return ["beat", "--loglevel", level, "--schedule", str(schedule), "--pidfile", ""]
+    queues = ",".join(queue.value for queue in KINDS[kind])
+    # prefork with one child: the only pool that answers while it works, keeps time limits, and survives the
+    # death of its child. Gossip and mingle only add noise when the broker comes back.
+    pool = ["--pool", "prefork", "--concurrency", "1", "--without-gossip", "--without-mingle"]
+    return ["worker", "--loglevel", level, "--hostname", f"{kind}@%h", "--queues", queues, *pool]
+
+
+def main() -> int:
+    """Run one kind of process until it is stopped."""
+    if len(sys.argv) != 2 or sys.argv[1] not in {*KINDS, "scheduler"}:
+        print(USAGE, file=sys.stderr)  # noqa: T201 - the command line's own words
+        return 2
+    logs.configure(settings.current().log_level)
+    try:
+        app.start(arguments(sys.argv[1]))
+    except WorklistError as error:
+        print(error, file=sys.stderr)  # noqa: T201 - the command line's own words
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

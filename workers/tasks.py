@@ -1,0 +1,23 @@
+"""What each job does: load, one call, store. Jobs carry one id, may run twice, and are found by the sweep."""
+
+from workers import analysis, housekeeping
+from workers.app import app
+from worklist import jobs
+
+
+@app.task(name=jobs.ANALYSE_INSTANCE.name)
+def analyse_instance(instance_id: int) -> None:
+    """Analyse an image that has arrived, with others that wait; found again by the sweep if it is lost."""
+    analysis.analyse(instance_id)
+
+
+@app.task(name=jobs.WRITE_DISPLAY_COPY.name)
+def write_display_copy(instance_id: int) -> None:
+    """Prepare the viewer's copy of an image; if the job is lost, the viewer's first request prepares it."""
+    housekeeping.write_display_copy(instance_id)
+
+
+@app.task(name=jobs.SWEEP.name)
+def sweep() -> None:
+    """Find what was lost or forgotten; sent by the scheduler every few seconds."""
+    housekeeping.sweep()

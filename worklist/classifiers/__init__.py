@@ -1,0 +1,1 @@
+"""The versions of the classifier: which one is in charge, and what its card says."""
