@@ -1,0 +1,59 @@
+"""What people see: sign-in, the ranked list, the study page; served by WSGI."""
+
+import importlib
+import importlib.util
+from datetime import timedelta
+
+from flask import Flask
+
+from web import account, errors, health, security, shown, worklist_page
+from worklist import settings
+from worklist.errors import Invalid
+from worklist.settings import Settings
+
+
+def create_app(chosen: Settings | None = None) -> Flask:
+    """Build the application from the settings of this process, or from others in a test.
+
+    Raises
+    ------
+    Invalid
+        If there is no key to sign sessions with.
+    """
+    effective = chosen or settings.current()
+    app = Flask(__name__)
+    app.config.from_mapping(
+        SECRET_KEY=_secret_key(effective),
+        SESSION_COOKIE_NAME="worklist",
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        SESSION_COOKIE_SECURE=effective.secure_cookies,
+        # Also the age at which Flask refuses the signature of a cookie: see security.keep_alive.
+        PERMANENT_SESSION_LIFETIME=timedelta(hours=effective.session_hours),
+        # A form is valid as long as the session: readers leave pages open for hours.
+        WTF_CSRF_TIME_LIMIT=None,
+        MAX_CONTENT_LENGTH=256 * 1024,
+        SETTINGS=effective,
+    )
+    security.protect(app)
+    errors.register(app)
+    shown.register(app)
+    for screen in (account, worklist_page, health):
+        app.register_blueprint(screen.bp)
+    _register_screens_of_a_study(app)
+    return app
+
+
+def _secret_key(effective: Settings) -> str:
+    if not effective.secret_key:
+        raise Invalid(
+            "WORKLIST_SECRET_KEY is not set, and sign-ins are signed with it: set it to at least 32 "
+            "random characters, for example the output of 'openssl rand -hex 32', kept between starts."
+        )
+    return effective.secret_key
+
+
+def _register_screens_of_a_study(app: Flask) -> None:
+    for name in ("web.study", "web.pixels"):
+        if importlib.util.find_spec(name):
+            app.register_blueprint(importlib.import_module(name).bp)

@@ -1,0 +1,66 @@
+"""How values are shown on every page: names, ages, times, icons."""
+
+from datetime import datetime, timedelta
+
+from flask import Flask, url_for
+from markupsafe import Markup
+
+from worklist import clock
+
+
+def register(app: Flask) -> None:
+    """Offer these functions to all templates."""
+    app.jinja_env.globals.update(icon=icon)
+    app.jinja_env.filters.update(
+        person_name=person_name, age=age, waited=waited, local_time=local_time, part_name=part_name
+    )
+
+
+def icon(name: str) -> Markup:
+    """Return one drawing of ``static/icons.svg``; a word beside it always says the same."""
+    address = url_for("static", filename="icons.svg")
+    return Markup('<svg class="icon" aria-hidden="true"><use href="{}#{}"></use></svg>').format(address, name)
+
+
+def person_name(stored: str) -> str:
+    """Return ``FAMILY, Given Middle`` of a DICOM person name, the first component group that has text.
+
+    References
+    ----------
+    PS3.5 6.2 (PN): groups divided by ``=``, components family, given, middle, prefix, suffix by ``^``.
+    """
+    group = next((part for part in stored.split("=") if part.strip("^ ")), "")
+    family, *others = [component.strip() for component in group.split("^")]
+    given = " ".join(component for component in others[:2] if component)
+    return ", ".join(part for part in (family, given) if part) or "(no name)"
+
+
+def age(birth_date: str) -> str:
+    """Return whole years since a DICOM date, such as ``45 y``; nothing if it is not a date."""
+    if len(birth_date) != 8 or not birth_date.isdecimal():
+        return ""
+    today = clock.now().strftime("%Y%m%d")
+    years = (int(today) - int(birth_date)) // 10_000
+    return f"{years} y" if 0 <= years < 130 else ""
+
+
+def waited(since: datetime) -> str:
+    """Return how long ago a time is, as the list says it; ``worklist_page.js`` goes on counting."""
+    minutes = max(clock.now() - since, timedelta()) // timedelta(minutes=1)
+    if minutes < 60:
+        return f"{minutes} min"
+    if minutes < 48 * 60:
+        return f"{minutes // 60} h {minutes % 60:02}"
+    return f"{minutes // (24 * 60)} days"
+
+
+def local_time(moment: datetime) -> Markup:
+    """Return a ``<time>`` in UTC that the browser rewrites in its own time zone."""
+    return Markup('<time datetime="{}" data-local>{} UTC</time>').format(
+        moment.isoformat(timespec="seconds"), moment.strftime("%H:%M")
+    )
+
+
+def part_name(body_part: str | None) -> str:
+    """Return a body part as a word, ``Wrist``, or ``Unknown``."""
+    return body_part.capitalize() if body_part else "Unknown"
