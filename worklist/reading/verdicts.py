@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import select, update
@@ -14,6 +14,8 @@ from worklist.reading import claims
 from worklist.tables import Opinion, ReadingState, Role, Study, User, Verdict
 
 LONGEST_NOTE = 4000
+# Longer ago, the key for undo would more likely be a slip.
+UNDO_TIME = timedelta(minutes=30)
 
 
 class NewImage(Conflict):
@@ -55,6 +57,15 @@ class PastVerdict:
     def stands(self) -> bool:
         """Is this what the study's reading says today?"""
         return self.retracted_at is None and not self.is_replaced
+
+
+@dataclass(frozen=True)
+class Undoable:
+    """The verdict that a reader's key for undo would take back."""
+
+    verdict_id: int
+    study_id: int
+    opinion: Opinion
 
 
 def give_verdict(
@@ -154,6 +165,24 @@ def standing_verdict(session: Session, study_id: int) -> Verdict | None:
         .order_by(Verdict.id.desc())
         .limit(1)
     )
+
+
+def last_of(session: Session, user_id: int) -> Undoable | None:
+    """Return the newest verdict of a reader if it still stands and was given just now."""
+    later = aliased(Verdict)
+    newest = session.execute(
+        select(Verdict, later.id)
+        .outerjoin(later, later.replaces_id == Verdict.id)
+        .where(Verdict.user_id == user_id)
+        .order_by(Verdict.id.desc())
+        .limit(1)
+    ).first()
+    if newest is None or newest[1] is not None or newest[0].retracted_at is not None:
+        return None
+    verdict = newest[0]
+    if clock.now() - verdict.given_at > UNDO_TIME:
+        return None
+    return Undoable(verdict.id, verdict.study_id, verdict.opinion)
 
 
 def _check(study: Study, seen: Seen, note: str) -> None:
