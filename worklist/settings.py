@@ -128,6 +128,18 @@ def load(**overrides: Any) -> Settings:
         raise Invalid(" ".join(_sentence(item) for item in error.errors())) from error
 
 
+def child_environment(**values: object) -> dict[str, str]:
+    """Return this process's environment with other settings, for a process that we start."""
+    named = {f"{PREFIX}{name.upper()}": str(value) for name, value in values.items()}
+    return {**os.environ, **named}
+
+
+def replace(**values: object) -> None:
+    """Change the environment of this process and of those that it starts, and read it again."""
+    os.environ.update(child_environment(**values))
+    current.cache_clear()
+
+
 def _sentence(item: Any) -> str:
     name = "_".join(str(part) for part in item["loc"])
     value = "(secret)" if name in SECRETS else repr(item["input"])

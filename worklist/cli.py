@@ -1,0 +1,229 @@
+"""The command line: ``worklist --help``."""
+
+import os
+import sys
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import click
+
+from worklist import accounts, database, logs, schema, settings
+from worklist.classifiers import versions
+from worklist.errors import WorklistError
+from worklist.intake import sources
+from worklist.tables import Role
+from worklist.triage import policy
+from worklist.triage.ranking import Policy
+
+WHO = "command line"
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def worklist() -> None:
+    """An AI triage worklist for bone radiographs.
+
+    Settings come from WORKLIST_* environment variables; 'worklist settings' shows them.
+    """
+
+
+@worklist.command()
+def receive() -> None:
+    """Run the DICOM receiver until it is stopped."""
+    from worklist.receiver import scp
+
+    logs.configure(settings.current().log_level)
+    schema.check(database.engine())
+    scp.run(settings.current())
+
+
+@worklist.command()
+def web() -> None:
+    """Run the web server until it is stopped."""
+    _become("web")
+
+
+@worklist.command()
+@click.argument("kind", type=click.Choice(["inference", "background", "training"]))
+def worker(kind: str) -> None:
+    """Run a Celery worker until it is stopped."""
+    _become("workers", kind)
+
+
+@worklist.command()
+def scheduler() -> None:
+    """Run the scheduler of periodic jobs; one for each site."""
+    _become("workers", "scheduler")
+
+
+@worklist.command()
+def migrate() -> None:
+    """Bring the database to the schema of this version."""
+    schema.upgrade(database.engine())
+    click.echo(f"The database has schema {schema.head()}.")
+
+
+@worklist.command(name="settings")
+def show_settings() -> None:
+    """Show the effective settings, without secrets."""
+    current = settings.current()
+    for name, field in type(current).model_fields.items():
+        value = getattr(current, name)
+        shown = "(secret)" if name in settings.SECRETS and value else value
+        click.echo(f"{settings.PREFIX}{name.upper()}={shown}  # {field.description}")
+
+
+@worklist.command(name="create-user")
+@click.argument("username")
+@click.option("--name", "display_name", help="Name shown to others; the user name if not given.")
+@click.option("--role", type=click.Choice([role.value for role in Role]), default="reader", show_default=True)
+@click.password_option(help="First password; it has to be changed at the first sign-in.")
+def create_user(username: str, display_name: str | None, role: str, password: str) -> None:
+    """Create an account."""
+    with database.transaction() as session:
+        accounts.create_user(
+            session, username, password, display_name=display_name or username, role=Role(role), who=WHO
+        )
+    click.echo(f"Account {username.lower()} ({role}) created; the first sign-in asks for another password.")
+
+
+@worklist.command()
+@click.argument("folder", type=click.Path(exists=True, path_type=Path))
+@click.option("--host", default="127.0.0.1", show_default=True, help="Where the receiver listens.")
+@click.option("--port", type=int, help="Its port; WORKLIST_RECEIVER_PORT if not given.")
+@click.option("--called", help="Its AE title; WORKLIST_AE_TITLE if not given.")
+@click.option("--calling", default="WORKLIST-SEND", show_default=True, help="The AE title to call with.")
+def send(folder: Path, host: str, port: int | None, called: str | None, calling: str) -> None:
+    """Send the DICOM files of a folder, or one file, to a receiver."""
+    from worklist.sender.send import send_folder
+
+    current = settings.current()
+    with click.progressbar(length=1, label="Sending", show_pos=True) as bar:
+
+        def progress(done: int, total: int) -> None:
+            bar.length = total
+            bar.update(done - bar.pos)
+
+        report = send_folder(
+            folder,
+            host=host,
+            port=port or current.receiver_port,
+            called_ae_title=called or current.ae_title,
+            calling_ae_title=calling,
+            on_progress=progress,
+        )
+    click.echo(report.text())
+    if report.failed:
+        raise SystemExit(1)
+
+
+@worklist.group()
+def classifier() -> None:
+    """Register classifier versions and put one in charge."""
+
+
+@classifier.command(name="register")
+@click.argument("card", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+def register_classifier(card: Path) -> None:
+    """Add a version from its card; the weights lie beside it."""
+    with database.transaction() as session:
+        version = versions.register(session, card, WHO)
+        click.echo(
+            f"Registered {version.name} as a draft; 'worklist classifier promote {version.name}' comes next."
+        )
+
+
+@classifier.command(name="promote")
+@click.argument("name")
+def promote_classifier(name: str) -> None:
+    """Put a version in charge; the former one is retired."""
+    with database.transaction() as session:
+        version = versions.promote(session, name, WHO)
+    click.echo(f"{version.name} is in charge.")
+
+
+@classifier.command(name="list")
+def list_classifiers() -> None:
+    """List all versions, the newest first."""
+    with database.reading() as session:
+        for version in versions.versions(session):
+            demo = "  demo, not validated" if version.is_demo else ""
+            click.echo(f"{version.name}  {version.state}{demo}")
+
+
+@worklist.group()
+def source() -> None:
+    """Say who may send images: a calling AE title at an address."""
+
+
+@source.command(name="add")
+@click.argument("ae_title")
+@click.argument("address")
+def add_source(ae_title: str, address: str) -> None:
+    """Let AE_TITLE at ADDRESS send images."""
+    with database.transaction() as session:
+        sources.add_source(session, ae_title, address, who=WHO)
+    click.echo(f"{ae_title} at {address} may send images.")
+
+
+@source.command(name="list")
+def list_sources() -> None:
+    """List all sources and when they were last seen."""
+    with database.reading() as session:
+        for row in sources.all_sources(session):
+            state = "may send" if row.is_enabled else "refused"
+            click.echo(
+                f"{row.ae_title}@{row.address}  {state}  last seen {row.last_seen_at:%Y-%m-%d %H:%M} UTC"
+            )
+
+
+@worklist.command()
+@click.option("--tau-minutes", type=click.FloatRange(min=0), help="Minutes of waiting worth one unit of logit.")
+@click.option("--stat-minutes", type=click.FloatRange(min=0), help="Minutes of waiting that STAT is worth.")
+@click.option("--high-minutes", type=click.FloatRange(min=0), help="Minutes of waiting that HIGH is worth.")
+def ranking(tau_minutes: float | None, stat_minutes: float | None, high_minutes: float | None) -> None:
+    """Show the ranking policy, or change it and give every waiting study its new place."""
+    with database.transaction() as session:
+        old = policy.current_policy(session)
+        new = Policy(
+            tau=_minutes(tau_minutes, old.tau),
+            stat_bonus=_minutes(stat_minutes, old.stat_bonus),
+            high_bonus=_minutes(high_minutes, old.high_bonus),
+        )
+        if new != old:
+            click.echo(f"{policy.change_policy(session, new, WHO)} waiting studies have their new place.")
+    click.echo(
+        f"One unit of logit is worth {new.tau}, STAT {new.stat_bonus}, HIGH {new.high_bonus} of waiting."
+    )
+
+
+@worklist.command()
+@click.option(
+    "--data", type=click.Path(path_type=Path), default=Path("var/demo"), show_default=True, help="Data folder."
+)
+@click.option("--fresh", is_flag=True, help="Begin with an empty list again.")
+@click.option("--until-ranked", is_flag=True, help="Stop as soon as every sample study has its rank.")
+def demo(data: Path, fresh: bool, until_ranked: bool) -> None:
+    """Run everything on this computer and send sample radiographs; Ctrl-C stops it."""
+    from worklist.demo import run
+
+    run.run(data, fresh=fresh, until_ranked=until_ranked)
+
+
+def _minutes(value: float | None, otherwise: timedelta) -> timedelta:
+    return otherwise if value is None else timedelta(minutes=value)
+
+
+def _become(*module: str) -> None:
+    """Replace this process by another kind: this package may not import what those load."""
+    os.execv(sys.executable, [sys.executable, "-m", *module])  # noqa: S606 - no shell is wanted
+
+
+def main(arguments: list[str] | None = None, run: Callable[..., Any] = worklist) -> None:
+    """Run a command; an error that a person can act on becomes one sentence and exit status 1."""
+    try:
+        run(arguments)
+    except WorklistError as error:
+        click.echo(str(error), err=True)
+        raise SystemExit(1) from error
