@@ -83,7 +83,12 @@ def create_user(username: str, display_name: str | None, role: str, password: st
     """Create an account."""
     with database.transaction() as session:
         accounts.create_user(
-            session, username, password, display_name=display_name or username, role=Role(role), who=WHO
+            session,
+            username=username,
+            display_name=display_name or username,
+            password=password,
+            role=Role(role),
+            who=WHO,
         )
     click.echo(f"Account {username.lower()} ({role}) created; the first sign-in asks for another password.")
 
@@ -160,10 +165,11 @@ def source() -> None:
 @source.command(name="add")
 @click.argument("ae_title")
 @click.argument("address")
-def add_source(ae_title: str, address: str) -> None:
+@click.option("--name", default="", help="What people call it.")
+def add_source(ae_title: str, address: str, name: str) -> None:
     """Let AE_TITLE at ADDRESS send images."""
     with database.transaction() as session:
-        sources.add_source(session, ae_title, address, who=WHO)
+        sources.add(session, ae_title, address, name=name, who=WHO)
     click.echo(f"{ae_title} at {address} may send images.")
 
 

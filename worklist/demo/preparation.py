@@ -48,18 +48,18 @@ def prepare_database(kept: Secrets) -> None:
 
 def _secrets(folder: Path) -> Secrets:
     folder.mkdir(mode=0o700, exist_ok=True)
-    values = {}
-    for name, make in (
-        ("secret_key", lambda: secrets.token_hex(32)),
-        ("broker_password", lambda: secrets.token_hex(16)),
-        ("password", lambda: "-".join(secrets.token_hex(2) for _ in range(4))),
-    ):
-        path = folder / name
-        if not path.exists():
-            path.touch(mode=0o600)
-            path.write_text(make(), encoding="ascii")
-        values[name] = path.read_text(encoding="ascii")
-    return Secrets(**values)
+    return Secrets(
+        secret_key=_kept(folder / "secret_key", secrets.token_hex(32)),
+        broker_password=_kept(folder / "broker_password", secrets.token_hex(16)),
+        password=_kept(folder / "password", "-".join(secrets.token_hex(2) for _ in range(4))),
+    )
+
+
+def _kept(path: Path, first_value: str) -> str:
+    if not path.exists():
+        path.touch(mode=0o600)
+        path.write_text(first_value, encoding="ascii")
+    return path.read_text(encoding="ascii")
 
 
 def _add_people(password: str) -> None:
@@ -67,8 +67,15 @@ def _add_people(password: str) -> None:
         known = set(session.scalars(select(User.username)))
         for username, name, role in PEOPLE:
             if username not in known:
-                user = accounts.create_user(session, username, password, display_name=name, role=role, who=WHO)
-                user.must_change_password = False
+                accounts.create_user(
+                    session,
+                    username=username,
+                    display_name=name,
+                    password=password,
+                    role=role,
+                    who=WHO,
+                    must_change_password=False,
+                )
 
 
 def register_classifier() -> None:
