@@ -27,6 +27,7 @@ export function makeActions(viewer) {
     reset: onView((view) => view.reset()),
     'reset-all': () => viewer.reset(),
     'remove-measurement': onView((view) => view.removeMeasurement()),
+    text: () => viewer.toggleText(),
     maximise: () => viewer.maximise(),
   };
 }
@@ -54,6 +55,7 @@ export function bindToolbar(act, setOpacity) {
 export function updateToolbar(viewer) {
   const pressed = {
     'heat-map': viewer.isOn('heatMap'), 'crop-box': viewer.isOn('cropBox'), maximise: viewer.isMaximised,
+    text: viewer.isOn('text'),
     invert: Boolean(viewer.current?.isInverted), flip: Boolean(viewer.current?.isFlipped),
   };
   for (const name of Object.keys(TOOLS)) pressed[name] = viewer.tool === name;

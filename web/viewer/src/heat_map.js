@@ -6,7 +6,7 @@
 const SIDE_PX = 256; // shorter maps are interpolated to about this many canvas pixels a side
 /** Stops of rising lightness: orange speaks for abnormal, blue for normal, never red against green. */
 const RAMPS = {
-  abnormal: [[150, 48, 0], [222, 92, 4], [255, 146, 26], [255, 205, 92]],
+  abnormal: [[150, 44, 0], [222, 82, 0], [255, 126, 14], [255, 178, 62]],
   normal: [[12, 60, 140], [30, 108, 196], [74, 160, 236], [156, 212, 255]],
 };
 

@@ -6,7 +6,7 @@ export const DEFAULT_KEYS = {
   invert: ['i'], rotate: ['r'], flip: ['f'], 'zoom-in': ['+', '='], 'zoom-out': ['-'], reset: ['0'],
   'pan-left': ['ArrowLeft'], 'pan-right': ['ArrowRight'], 'pan-up': ['ArrowUp'], 'pan-down': ['ArrowDown'],
   window: ['w'], zoom: ['z'], pan: ['p'], length: ['l'], angle: ['a'], magnifier: ['m'],
-  maximise: [' '], 'remove-measurement': ['Delete', 'Backspace'],
+  text: ['t'], maximise: [' '], 'remove-measurement': ['Delete', 'Backspace'],
 };
 /** These keys mean something else to the rest of a page, so they need a view in focus. */
 const NEED_VIEW = /^(pan-.*|maximise|remove-measurement)$/;
@@ -23,7 +23,7 @@ export function listenToKeys(root, act) {
   const onKey = (event) => {
     const action = actions.get(event.key.length === 1 ? event.key.toLowerCase() : event.key);
     if (!action || isForSomeoneElse(event)) return;
-    if (NEED_VIEW.test(action) && !event.target.matches?.('.view, .view .viewer-image')) return;
+    if (NEED_VIEW.test(action) && !event.target.matches?.('.view')) return;
     event.preventDefault();
     act(action);
   };

@@ -3,7 +3,7 @@
  * one CSS transform between Cornerstone's canvas and its measurements. It works on both render paths.
  */
 import { Enums } from '@cornerstonejs/core';
-import { sourceToCanvas } from './camera.js';
+import { scaleOf, sourceToCanvas } from './camera.js';
 import { displayOf } from './loader.js';
 import { legendOf, paintHeatMap } from './heat_map.js';
 
@@ -46,7 +46,7 @@ export class Overlay {
     this.box.setAttribute('viewBox', `0 0 ${columns} ${rows}`);
     for (const kind of ['halo', 'line']) {
       const rect = document.createElementNS(SVG, 'rect');
-      const attributes = { x: left, y: top, width, height, class: kind, 'vector-effect': 'non-scaling-stroke' };
+      const attributes = { x: left, y: top, width, height, class: kind };
       Object.entries(attributes).forEach(([name, value]) => rect.setAttribute(name, value));
       this.box.append(rect);
     }
@@ -64,6 +64,8 @@ export class Overlay {
     Object.assign(this.layer.style, {
       width: `${columns}px`, height: `${rows}px`, transform: `matrix(${matrix.join(',')})`,
     });
+    // SVG's non-scaling-stroke does not see the CSS transform above it, so the style sheet divides by the scale.
+    this.layer.style.setProperty('--viewer-pixel', 1 / scaleOf(this.viewport));
   }
 
   remove() {

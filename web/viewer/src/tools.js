@@ -1,18 +1,17 @@
 /** Mouse and touch tools: one Cornerstone tool group shared by all views. */
 import {
-  AngleTool, Enums, LengthTool, MagnifyTool, PanTool, ToolGroupManager, WindowLevelTool, ZoomTool, addTool,
+  AngleTool, Enums, LengthTool, PanTool, ToolGroupManager, WindowLevelTool, ZoomTool, addTool,
   annotation, init,
 } from '@cornerstonejs/tools';
+import { Lens } from './lens.js';
 import { displayOf } from './loader.js';
 
 const GROUP = 'worklist';
-const LENS_PX = 260; // side of the magnifier
-const LENS_ENLARGEMENT = 2.5; // of the view
 const { MouseBindings } = Enums;
 
 /** Names the page uses, and what they drive. */
 export const TOOLS = {
-  window: WindowLevelTool, zoom: ZoomTool, pan: PanTool, length: LengthTool, angle: AngleTool, magnifier: MagnifyTool,
+  window: WindowLevelTool, zoom: ZoomTool, pan: PanTool, length: LengthTool, angle: AngleTool, magnifier: Lens,
 };
 /** Buttons and fingers that work whatever the left button does. */
 const STANDING = {
@@ -23,7 +22,7 @@ const STANDING = {
 /** Units of a length: millimetres only where the image says how large its pixels are, and where. */
 export function unitOf(display) {
   if (!display?.pixel_spacing_mm) return 'px';
-  return display.spacing_kind === 'detector' ? 'mm at detector' : 'mm';
+  return display.spacing_kind === 'calibrated' ? 'mm' : 'mm at detector';
 }
 
 function lengthText({ cachedStats }, targetId) {
@@ -47,7 +46,6 @@ export function startTools() {
   const configurations = {
     length: { getTextLines: lengthText, actions: {} },
     angle: { getTextLines: angleText, actions: {} },
-    magnifier: { magnifyWidth: LENS_PX, magnifyHeight: LENS_PX },
   };
   for (const [name, tool] of Object.entries(TOOLS)) group.addTool(tool.toolName, configurations[name] ?? {});
   const { style } = annotation.config;
@@ -57,7 +55,7 @@ export function startTools() {
       ...style.getDefaultToolStyles().global, color: 'rgb(255, 214, 102)', colorHighlighted: 'rgb(255, 255, 255)',
       colorSelected: 'rgb(255, 255, 255)', lineWidth: '1.5', textBoxFontFamily: 'system-ui, sans-serif',
       textBoxFontSize: '14px', textBoxColor: 'rgb(255, 214, 102)', textBoxColorHighlighted: 'rgb(255, 255, 255)',
-      textBoxColorSelected: 'rgb(255, 255, 255)', shadow: true,
+      textBoxColorSelected: 'rgb(255, 255, 255)', textBoxBackground: 'rgba(0, 0, 0, 0.65)',
     },
   });
   chooseTool('window');
@@ -65,13 +63,7 @@ export function startTools() {
 
 /** Give a viewport the tools. */
 export function addToTools(viewport) {
-  const group = ToolGroupManager.getToolGroup(GROUP);
-  group.addViewport(viewport.id, viewport.renderingEngineId);
-  // Cornerstone scales its lens by camera, so the size of the view would change the enlargement.
-  viewport.element.addEventListener('pointerdown', () => {
-    const magnifySize = (LENS_ENLARGEMENT * viewport.element.clientHeight) / LENS_PX;
-    group.setToolConfiguration(MagnifyTool.toolName, { magnifySize });
-  }, { capture: true });
+  ToolGroupManager.getToolGroup(GROUP).addViewport(viewport.id, viewport.renderingEngineId);
 }
 
 /** Put one tool on the left mouse button and one finger. */

@@ -1,5 +1,5 @@
 /** One view: an image in its element with what is written over it. */
-import { Enums, utilities } from '@cornerstonejs/core';
+import { Enums, getShouldUseCPURendering, utilities } from '@cornerstonejs/core';
 import { fit, limitedFactor, orient, panBy, scaleOf, zoomBy } from './camera.js';
 import { fetchJson } from './fetch.js';
 import { displayOf, imageIdOf, load } from './loader.js';
@@ -22,7 +22,10 @@ export class View {
     engine.enableElement({
       viewportId: id, type: Enums.ViewportType.STACK, element: this.parts.image, defaultOptions: { background: [0, 0, 0] },
     });
+    // Cornerstone makes its element focusable and there swallows every key, Tab among them: the view has the focus.
+    this.parts.image.removeAttribute('tabindex');
     this.viewport = engine.getViewport(id);
+    if (getShouldUseCPURendering()) withoutLutFunction(this.viewport);
     this.overlay = new Overlay(this.viewport);
     addToTools(this.viewport);
     this.#listen();
@@ -110,9 +113,11 @@ export class View {
     this.isMoved = false;
   }
 
-  /** After the element changed its size. */
-  resized() {
-    if (!this.isMoved) this.fit();
+  /** After the element changed its size: fit again, unless the reader had zoomed or moved. */
+  resized(wasMoved) {
+    if (!this.isReady || !this.element.clientWidth) return;
+    this.isMoved = wasMoved;
+    if (!wasMoved) this.fit();
     this.viewport.render();
   }
 
@@ -170,4 +175,10 @@ export class View {
     this.engine.disableElement(this.id);
     this.element.remove();
   }
+}
+
+/** The magnifier hands all properties of a viewport to its lens, and the CPU path throws at this one. */
+function withoutLutFunction(viewport) {
+  const all = viewport.getProperties;
+  viewport.getProperties = () => ({ ...all(), VOILUTFunction: undefined });
 }

@@ -13,11 +13,13 @@ export class Viewer {
     this.views = [];
     this.made = 0;
     this.tool = 'window';
+    root.dataset.tool = this.tool;
     this.turn = 0; // counts studies shown, so that a late answer for an earlier one is dropped
     this.settled = Promise.resolve();
+    root.dataset.text ||= 'on';
     root.dataset.heatMap ||= 'on';
     root.dataset.cropBox ||= root.dataset.heatMap === 'locked' ? 'locked' : 'on';
-    this.setOpacity(Number(root.dataset.opacity || 0.6));
+    this.setOpacity(Number(root.dataset.opacity || 0.45));
     root.addEventListener('focusin', ({ target }) => this.#choose(target));
     root.addEventListener('pointerdown', ({ target }) => this.#choose(target));
     this.observer = new ResizeObserver(() => this.resize());
@@ -94,8 +96,9 @@ export class Viewer {
     this.root.style.setProperty('--viewer-columns', columnsFor(count, clientWidth, clientHeight));
     this.root.dataset.views = this.views.length;
     if (!this.views.length) return;
+    const moved = this.views.map((view) => view.isMoved); // Cornerstone reports a resize as movement
     this.engine.resize(true, true);
-    for (const view of this.views) if (view.isReady && view.element.clientWidth) view.resized();
+    this.views.forEach((view, index) => view.resized(moved[index]));
   }
 
   get isMaximised() { return 'maximised' in this.root.dataset; }
@@ -110,10 +113,12 @@ export class Viewer {
 
   get isLocked() { return this.root.dataset.heatMap === 'locked'; }
 
-  /** @param {'heatMap'|'cropBox'} what */
+  /** @param {'heatMap'|'cropBox'|'text'} what */
   isOn(what) { return this.root.dataset[what] === 'on'; }
 
   toggle(what) { if (!this.isLocked) this.set(what, !this.isOn(what)); }
+
+  toggleText() { this.root.dataset.text = this.isOn('text') ? 'off' : 'on'; }
 
   /** Also ends the lock: until then nothing the classifier said has been fetched. */
   set(what, on) {
