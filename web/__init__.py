@@ -57,3 +57,5 @@ def _register_screens_of_a_study(app: Flask) -> None:
     for name in ("web.study", "web.pixels"):
         if importlib.util.find_spec(name):
             app.register_blueprint(importlib.import_module(name).bp)
+    if "study.page" not in app.view_functions:
+        app.add_url_rule("/studies/<int:study_id>", "study.page", lambda study_id: str(study_id))

@@ -1,11 +1,137 @@
 """The ranked list: the page, and the fragment that keeps it up to date."""
 
-from flask import Blueprint
+import hashlib
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, TypeVar
+
+from flask import Blueprint, render_template, request
+from flask.typing import ResponseReturnValue
+from werkzeug.datastructures import MultiDict
+
+from worklist import database
+from worklist.errors import Invalid
+from worklist.tables import Attention, BodyPart, Result
+from worklist.triage import ranked_list
+from worklist.triage.ranked_list import COUNT_LIMIT, Counts, Filters, RankedPage
 
 bp = Blueprint("worklist_page", __name__)
 
+Word = TypeVar("Word", bound=StrEnum)
+PAGE_ROWS = 50
+
+# The words of the enumerations on this page; the templates have no others.
+STATES = {
+    "open": "Waiting",
+    "unread": "Unread",
+    "reading": "Being read",
+    "deferred": "Deferred",
+    "read": "Read",
+}
+ATTENTIONS = {
+    Attention.FLAGGED: "Flagged",
+    Attention.LOOK_CLOSER: "Look closer",
+    Attention.NONE: "Neither",
+}
+RESULTS = {
+    Result.SCORED: "Scored",
+    Result.WAITING: "Not scored yet",
+    Result.FAILED: "Failed",
+    Result.OUT_OF_SCOPE: "Out of scope",
+    Result.NO_CLASSIFIER: "No classifier",
+}
+WORDS = {"states": STATES, "attentions": ATTENTIONS, "results": RESULTS, "parts": tuple(BodyPart)}
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What one request for the list shows.
+
+    ``query`` holds the filters as they stand in the address, ``place`` also the page. A search is part of
+    the address so that it survives reloading and going back; that is why no log line holds a query string.
+    """
+
+    filters: Filters
+    query: dict[str, str]
+    place: dict[str, str]
+    first_number: int
+    page: RankedPage
+    counts: Counts
+
+    @property
+    def version(self) -> str:
+        """A short name of what is shown, without waiting times; the same as long as nothing changed."""
+        return hashlib.sha256(repr((self.page, self.counts)).encode()).hexdigest()[:16]
+
 
 @bp.get("/")
-def page() -> str:
+def page() -> ResponseReturnValue:
     """Show the ranked list."""
-    return ""
+    return render_template("worklist_page/page.html", shown=_shown(), words=WORDS)
+
+
+@bp.get("/rows")
+def rows() -> ResponseReturnValue:
+    """Answer the poll of an open list: its rows anew, or 204 while nothing has changed."""
+    shown = _shown()
+    if request.args.get("v") == shown.version:
+        return "", 204
+    return render_template("worklist_page/rows.html", shown=shown, words=WORDS)
+
+
+def filters_from(arguments: "MultiDict[str, str]") -> Filters:
+    """Read the filters that an address carries.
+
+    Raises
+    ------
+    Invalid
+        If it names something that the list does not have.
+    """
+    return Filters(
+        state=_one_of(STATES, arguments.get("state") or "open", "state"),
+        body_part=_word(BodyPart, arguments, "part"),
+        attention=_word(Attention, arguments, "attention"),
+        result=_word(Result, arguments, "result"),
+        search=arguments.get("q", "").strip(),
+    )
+
+
+def query_of(filters: Filters) -> dict[str, str]:
+    """Return filters as an address carries them; whatever is not filtered is left out."""
+    values = {
+        "state": "" if filters.state == "open" else filters.state,
+        "part": filters.body_part,
+        "attention": filters.attention,
+        "result": filters.result,
+        "q": filters.search,
+    }
+    return {name: str(value) for name, value in values.items() if value}
+
+
+def _shown() -> Shown:
+    filters = filters_from(request.args)
+    after = request.args.get("after") or None
+    number = max(request.args.get("page", 1, type=int), 1) if after else 1
+    with database.reading() as session:
+        found = ranked_list.ranked_page(session, filters, after=after, limit=PAGE_ROWS)
+        counts = ranked_list.counts(session)
+    query = query_of(filters)
+    place = {**query, "after": after, "page": str(number)} if after else query
+    return Shown(filters, query, place, (number - 1) * PAGE_ROWS + 1, found, counts)
+
+
+def _word(words: type[Word], arguments: "MultiDict[str, str]", name: str) -> Word | None:
+    value = arguments.get(name)
+    return words(_one_of([word.value for word in words], value, name)) if value else None
+
+
+def _one_of(allowed: Any, value: str, name: str) -> str:
+    if value not in allowed:
+        raise Invalid(f"The list has no {name} {value!r}; it knows {', '.join(allowed)}.")
+    return value
+
+
+@bp.app_template_filter()
+def capped(count: int) -> str:
+    """Return a count as the list shows it: counting stops, since nobody works through more."""
+    return str(count) if count <= COUNT_LIMIT else f"{COUNT_LIMIT}+"
