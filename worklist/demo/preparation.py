@@ -28,7 +28,7 @@ class Secrets:
 
 def configure(data: Path) -> Secrets:
     """Point this process, and all that it starts, at the demo's folder; return its secrets."""
-    data.mkdir(parents=True, exist_ok=True)
+    data.mkdir(mode=0o700, parents=True, exist_ok=True)
     kept = _secrets(data / "secrets")
     settings.replace(
         data_folder=data.resolve(),

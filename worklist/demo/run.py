@@ -50,7 +50,7 @@ def run(data: Path, *, fresh: bool, until_ranked: bool) -> None:
             preparation.prepare_database(kept)
         with _step("Demo classifier"):
             preparation.register_classifier()
-        supervisor = Supervisor(data / "run", _programs(data, current, kept), settings.child_environment())
+        supervisor = Supervisor(data / "run", programs(data, current, kept), settings.child_environment())
         try:
             _start(supervisor, current)
             _send_samples(data, current)
@@ -65,7 +65,8 @@ def run(data: Path, *, fresh: bool, until_ranked: bool) -> None:
     click.echo("Everything has stopped; 'make demo' continues where this ended.")
 
 
-def _programs(data: Path, current: settings.Settings, kept: Secrets) -> list[Program]:
+def programs(data: Path, current: settings.Settings, kept: Secrets) -> list[Program]:
+    """Return every process of the site, in the order of their start."""
     python = sys.executable
     broker_port = int(current.broker_url.rsplit(":", 1)[1].split("/")[0])
     flower = [
