@@ -20,7 +20,7 @@ from workers.training.dataset import Item, Snapshot, make_item
 
 log = logging.getLogger(__name__)
 
-TRAINING_SEEDS = range(100_000, 103_000)
+TRAINING_SEEDS = range(100_000, 101_400)
 CALIBRATION_SEEDS = range(200_000, 200_420)
 TEST_SEEDS = range(300_000, 300_350)
 """Patients of the three sets: no seed, so no bone, is in two of them."""
