@@ -10,6 +10,8 @@ from sqlalchemy.orm import Session
 
 from worklist import clock, database, jobs, schema, settings
 
+pytest_plugins = ["tests.postgresql"]
+
 
 @pytest.fixture(scope="session")
 def migrated_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
