@@ -1,0 +1,251 @@
+"""What the rows of study, series and instance need of a data set, tolerant of what modalities really send.
+
+Only the UIDs must be right; every other value is cleaned, cut to the width of its column, and said so.
+
+References
+----------
+PS3.3 C.7 and C.8.11 (modules), PS3.5 6.1 (character sets), PS3.5 9.1 (UIDs).
+"""
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydicom.charset import convert_encodings, decode_bytes
+
+from worklist.dicom.elements import Found, Wanted, read_elements
+from worklist.errors import Invalid
+
+CHARACTER_SET = 0x00080005
+ANATOMIC_REGION = 0x00082218
+CODE_VALUE = 0x00080100
+LARGEST_INTEGER = 2**31 - 1
+# Leading zeros are forbidden and sent all the same; letters and slashes never.
+UID = re.compile(r"[0-9]+(\.[0-9]+)*", re.ASCII)
+
+
+@dataclass(frozen=True)
+class _Field:
+    """One attribute: its tag, its keyword, and how many characters a row takes."""
+
+    tag: int
+    keyword: str
+    width: int = 64
+
+
+UIDS = {
+    "sop_class_uid": _Field(0x00080016, "SOPClassUID"),
+    "sop_instance_uid": _Field(0x00080018, "SOPInstanceUID"),
+    "study_instance_uid": _Field(0x0020000D, "StudyInstanceUID"),
+    "series_instance_uid": _Field(0x0020000E, "SeriesInstanceUID"),
+}
+TEXTS = {
+    "accession_number": _Field(0x00080050, "AccessionNumber", 16),
+    "study_description": _Field(0x00081030, "StudyDescription"),
+    "series_description": _Field(0x0008103E, "SeriesDescription"),
+    "patient_name": _Field(0x00100010, "PatientName", 324),
+    "patient_id": _Field(0x00100020, "PatientID"),
+    "protocol_name": _Field(0x00181030, "ProtocolName"),
+}
+CODES = {
+    "modality": _Field(0x00080060, "Modality", 16),
+    "sex": _Field(0x00100040, "PatientSex", 16),
+    "body_part_examined": _Field(0x00180015, "BodyPartExamined", 32),
+    "view_position": _Field(0x00185101, "ViewPosition", 16),
+    "clinical_priority": _Field(0x00401003, "RequestedProcedurePriority", 16),
+}
+DATES = {
+    "study_date": _Field(0x00080020, "StudyDate", 8),
+    "birth_date": _Field(0x00100030, "PatientBirthDate", 8),
+}
+INTEGERS = {
+    "series_number": _Field(0x00200011, "SeriesNumber"),
+    "instance_number": _Field(0x00200013, "InstanceNumber"),
+    "number_of_frames": _Field(0x00280008, "NumberOfFrames"),
+}
+BINARIES = {"rows": _Field(0x00280010, "Rows"), "columns": _Field(0x00280011, "Columns")}
+LATERALITIES = (0x00200062, 0x00200060)
+
+_FIELDS = [*UIDS.values(), *TEXTS.values(), *CODES.values(), *DATES.values(), *INTEGERS.values()]
+WANTED = Wanted(
+    tags=frozenset(field.tag for field in [*_FIELDS, *BINARIES.values()]) | {CHARACTER_SET, *LATERALITIES},
+    required=frozenset(field.tag for field in UIDS.values()),
+    enter=frozenset({ANATOMIC_REGION}),
+)
+
+
+@dataclass(frozen=True)
+class InstanceHeader:
+    """The header of one instance, every text ready for its column.
+
+    Attributes
+    ----------
+    patient_id : str
+        Several values stay joined with a backslash.
+    patient_name_folded : str
+        Upper case, accents folded, ``^`` kept: what a search compares with.
+    body_part_examined : str
+        (0018,0015), upper case.
+    anatomic_region : str
+        Code value of the first item of Anatomic Region Sequence (0008,2218), or empty.
+    laterality : str
+        Image Laterality (0020,0062), else Laterality (0020,0060): one letter or empty.
+    clinical_priority : str
+        Requested Procedure Priority (0040,1003), which a few modalities copy from the order; mostly empty.
+    warnings : tuple of str
+        What was amiss, in sentences without patient data.
+    """
+
+    sop_class_uid: str
+    sop_instance_uid: str
+    study_instance_uid: str
+    series_instance_uid: str
+    transfer_syntax_uid: str
+    patient_id: str = ""
+    patient_name: str = ""
+    patient_name_folded: str = ""
+    birth_date: str = ""
+    sex: str = ""
+    accession_number: str = ""
+    study_date: str = ""
+    study_description: str = ""
+    modality: str = ""
+    series_number: int | None = None
+    series_description: str = ""
+    protocol_name: str = ""
+    instance_number: int | None = None
+    number_of_frames: int | None = None
+    rows: int | None = None
+    columns: int | None = None
+    body_part_examined: str = ""
+    anatomic_region: str = ""
+    view_position: str = ""
+    laterality: str = ""
+    clinical_priority: str = ""
+    warnings: tuple[str, ...] = ()
+
+
+def read_header(path: Path) -> InstanceHeader:
+    """Read the header of a DICOM file, never its pixels.
+
+    Raises
+    ------
+    Invalid
+        If it is no DICOM file, has no usable UIDs, or more elements than can be looked at.
+    """
+    reader = _Reader(read_elements(path, WANTED))
+    values: dict[str, Any] = {name: reader.uid(field) for name, field in UIDS.items()}
+    values |= {name: reader.text(field) for name, field in TEXTS.items()}
+    values |= {name: reader.code(field) for name, field in CODES.items()}
+    values |= {name: reader.date(field) for name, field in DATES.items()}
+    values |= {name: reader.integer(field.tag) for name, field in INTEGERS.items()}
+    values |= {name: reader.binary(field.tag) for name, field in BINARIES.items()}
+    return InstanceHeader(
+        **values,
+        transfer_syntax_uid=reader.found.transfer_syntax_uid,
+        patient_name_folded=folded(values["patient_name"])[:324],
+        anatomic_region=reader.region(),
+        laterality=reader.laterality(),
+        warnings=reader.all_warnings(),
+    )
+
+
+def folded(text: str) -> str:
+    """Return a name as it is compared in a search: upper case, without accents."""
+    letters = unicodedata.normalize("NFKD", text)
+    return "".join(letter for letter in letters if not unicodedata.combining(letter)).upper()
+
+
+class _Reader:
+    """Turns raw values into texts and numbers, and collects what was amiss."""
+
+    def __init__(self, found: Found) -> None:
+        self.found = found
+        self._warnings: list[str] = []
+        self._encodings = _encodings(found.values.get(CHARACTER_SET, b""))
+
+    def all_warnings(self) -> tuple[str, ...]:
+        truncated = ("The file is shorter than its elements say.",) if self.found.is_truncated else ()
+        return (*truncated, *self._warnings)
+
+    def uid(self, field: _Field) -> str:
+        value = self._plain(field.tag)
+        name = f"({field.tag >> 16:04X},{field.tag & 0xFFFF:04X}) {field.keyword}"
+        if not value:
+            raise Invalid(f"{name} is missing or empty.")
+        if len(value) > field.width or not UID.fullmatch(value):
+            raise Invalid(f"{name} is not a UID.")
+        return value
+
+    def text(self, field: _Field) -> str:
+        return self._cut(_printable(_decoded(self._raw(field.tag), self._encodings)), field)
+
+    def code(self, field: _Field) -> str:
+        return self._cut(_printable(self._plain(field.tag)).upper(), field)
+
+    def date(self, field: _Field) -> str:
+        # Until 1993 dates were written 1993.07.15.
+        return self._cut(self._plain(field.tag).replace(".", ""), field)
+
+    def integer(self, tag: int) -> int | None:
+        value = self._plain(tag).split("\\")[0].strip()
+        if not re.fullmatch(r"[+-]?[0-9]{1,12}", value, re.ASCII):
+            return None
+        number = int(value)
+        return number if abs(number) <= LARGEST_INTEGER else None
+
+    def binary(self, tag: int) -> int | None:
+        raw = self._raw(tag)
+        return int.from_bytes(raw[:2], "big" if self.found.is_big_endian else "little") if raw else None
+
+    def region(self) -> str:
+        raw = self.found.codes.get((ANATOMIC_REGION, CODE_VALUE), b"")
+        return _printable(raw.decode("ascii", "replace"))[:16]
+
+    def laterality(self) -> str:
+        values = (self._plain(tag)[:1].upper() for tag in LATERALITIES)
+        return next((value for value in values if value in {"L", "R", "B", "U"}), "")
+
+    def _raw(self, tag: int) -> bytes:
+        return self.found.values.get(tag, b"")
+
+    def _plain(self, tag: int) -> str:
+        return _printable(self._raw(tag).decode("ascii", "replace"))
+
+    def _cut(self, value: str, field: _Field) -> str:
+        if len(value) > field.width:
+            self._warnings.append(f"{field.keyword} was longer than {field.width} characters and was cut.")
+        return value[: field.width].rstrip()
+
+
+def _encodings(raw: bytes) -> list[str]:
+    names = [name.strip() for name in _printable(raw.decode("ascii", "replace")).split("\\")]
+    if not any(names):
+        return []
+    try:
+        encodings: list[str] = convert_encodings(names)
+    except (LookupError, ValueError):
+        return []
+    return encodings
+
+
+def _decoded(raw: bytes, encodings: list[str]) -> str:
+    """Decode by the specific character set; without a usable one by UTF-8 if it is that, else Latin-1."""
+    if encodings:
+        try:
+            text: str = decode_bytes(raw, encodings, {0x5C, 0x5E, 0x3D})
+        except (LookupError, ValueError):
+            pass
+        else:
+            return text
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return raw.decode("latin-1")
+
+
+def _printable(text: str) -> str:
+    """Drop NUL, line breaks, escapes and lone surrogates: no database column takes all of them."""
+    return "".join(letter for letter in text if letter.isprintable()).strip()

@@ -1,0 +1,61 @@
+"""When is a study complete? When no image came for a while, or when it has waited long enough.
+
+DICOM has no word for it: a release of the association is none, since modalities send one study over several
+and several studies over one. A late image re-opens the study (``studies.py``).
+"""
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
+
+from worklist import audit, clock, settings
+from worklist.tables import Instance, Series, Source, Study
+
+WHO = "assembly"
+
+
+def complete_quiet_studies(session: Session) -> list[int]:
+    """Mark studies as complete whose time is up, and return their ids."""
+    now = clock.now()
+    completed = []
+    for study_id, content_version, reason in _due(session, now):
+        # Only if no image has come since the look: whoever registers one holds the row.
+        if session.scalar(
+            update(Study)
+            .where(Study.id == study_id, ~Study.is_complete, Study.content_version == content_version)
+            .values(is_complete=True, completion_reason=reason)
+            .returning(Study.id)
+        ):
+            audit.record(session, WHO, "study.completed", about=("study", study_id), reason=reason)
+            completed.append(study_id)
+    return completed
+
+
+def _due(session: Session, now: datetime) -> list[tuple[int, int, str]]:
+    """Return id, content version and reason of each incomplete study whose time is up."""
+    limits = settings.current()
+    rows = session.execute(
+        select(
+            Study.id,
+            Study.content_version,
+            Study.received_at,
+            Study.last_received_at,
+            func.max(Source.quiet_seconds),
+        )
+        .outerjoin(Study.series)
+        .outerjoin(Series.instances)
+        .outerjoin(Instance.source)
+        .where(~Study.is_complete)
+        .group_by(Study.id)
+        .order_by(Study.id)
+    )
+    due = []
+    for study_id, content_version, received_at, last_received_at, of_source in rows:
+        quiet_seconds = limits.quiet_seconds if of_source is None else of_source
+        if now - last_received_at >= timedelta(seconds=quiet_seconds):
+            due.append((study_id, content_version, f"No new image for {quiet_seconds:g} s."))
+        elif now - received_at >= timedelta(seconds=limits.completion_limit_seconds):
+            reason = f"{limits.completion_limit_seconds / 60:g} minutes after the first image."
+            due.append((study_id, content_version, reason))
+    return due

@@ -1,0 +1,120 @@
+"""The study row: made once, filled in by its instances, re-opened by late images."""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from worklist import audit
+from worklist.dicom.header import InstanceHeader
+from worklist.intake.insertion import insert_unless_there
+from worklist.intake.scope import Judgement
+from worklist.tables import ClinicalPriority, Instance, ReadingState, Result, Scope, Source, Study
+
+WHO = "receiver"
+FirstRankKey = Callable[[Session, datetime, str], int]
+"""(session, received_at, clinical_priority) → the rank key of a study without a probability."""
+
+# Column of the study ← attribute of the header; the first instance that has a value gives it.
+_FILLED_IN = {
+    "patient_id": "patient_id",
+    "patient_name": "patient_name",
+    "patient_name_folded": "patient_name_folded",
+    "birth_date": "birth_date",
+    "sex": "sex",
+    "accession_number": "accession_number",
+    "description": "study_description",
+    "study_date": "study_date",
+}
+_MOST_URGENT_FIRST = tuple(ClinicalPriority)
+
+
+def find_or_add_study(
+    session: Session,
+    header: InstanceHeader,
+    received_at: datetime,
+    *,
+    source: Source | None,
+    first_rank_key: FirstRankKey,
+) -> Study:
+    """Return the study of an instance, locked until the transaction ends."""
+    locked = (
+        select(Study).where(Study.study_instance_uid == header.study_instance_uid).with_for_update()
+    ).execution_options(populate_existing=True)
+    study = session.scalars(locked).one_or_none()
+    if study is None:
+        priority = _clinical_priority(header, source)
+        rank_key = first_rank_key(session, received_at, priority)
+        # Another association may bring the first image of the same study at this moment.
+        insert_unless_there(session, Study, _first_values(header, received_at, priority, rank_key))
+        study = session.scalars(locked).one()
+    _fill_in(study, header)
+    return study
+
+
+def note_instance(session: Session, study: Study, instance: Instance, judgement: Judgement) -> None:
+    """Bring the study in line with one more of its instances; an image re-opens what was complete or read."""
+    is_image = bool(instance.rows and instance.columns)
+    study.content_version += 1
+    study.last_received_at = instance.received_at
+    if is_image and (study.is_complete or study.reading_state == ReadingState.READ):
+        _reopen(session, study)
+    if judgement.scope is Scope.IN:
+        _take_into_scope(study, judgement)
+    elif study.scope is not Scope.IN and (is_image or not study.scope_reason):
+        study.scope, study.scope_reason = judgement.scope, judgement.reason
+        study.result, study.result_reason = Result.OUT_OF_SCOPE, judgement.reason
+
+
+def _reopen(session: Session, study: Study) -> None:
+    if study.reading_state == ReadingState.READ:
+        warn(study, "An image arrived after this study was read, so it is open again.")
+        study.reading_state, study.is_open, study.read_at = ReadingState.UNREAD, True, None
+    study.is_complete, study.completion_reason = False, ""
+    about = ("study", study.id)
+    audit.record(session, WHO, "study.reopened", about=about, content_version=study.content_version)
+
+
+def _take_into_scope(study: Study, judgement: Judgement) -> None:
+    """One image in scope puts the whole study in scope."""
+    if study.scope is not Scope.IN:
+        study.scope, study.scope_reason, study.body_part = Scope.IN, "", judgement.body_part
+        study.result, study.result_reason = Result.WAITING, ""
+    elif study.body_part is not judgement.body_part:
+        warn(study, f"Images of {study.body_part} and {judgement.body_part} are in one study.")
+
+
+def warn(study: Study, sentence: str) -> None:
+    """Add a sentence to what a reader is warned of, once."""
+    if sentence not in study.warning:
+        study.warning = f"{study.warning} {sentence}".strip()
+
+
+def _first_values(
+    header: InstanceHeader, received_at: datetime, priority: ClinicalPriority, rank_key: int
+) -> dict[str, object]:
+    return {
+        "study_instance_uid": header.study_instance_uid,
+        "clinical_priority": priority,
+        "received_at": received_at,
+        "last_received_at": received_at,
+        "rank_key": rank_key,
+    }
+
+
+def _clinical_priority(header: InstanceHeader, source: Source | None) -> ClinicalPriority:
+    """Return the more urgent of what the header and the source say."""
+    said = {header.clinical_priority, source.clinical_priority if source else ""}
+    return next((priority for priority in _MOST_URGENT_FIRST if priority in said), ClinicalPriority.ROUTINE)
+
+
+def _fill_in(study: Study, header: InstanceHeader) -> None:
+    """Take over what the study does not know yet; what it knows is never overwritten."""
+    if study.patient_id and header.patient_id not in ("", study.patient_id):
+        warn(study, "The images of this study name different patient IDs.")
+    for column, attribute in _FILLED_IN.items():
+        if not getattr(study, column):
+            setattr(study, column, getattr(header, attribute))
+    for sentence in header.warnings:
+        warn(study, sentence)

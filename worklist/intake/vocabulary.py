@@ -1,0 +1,75 @@
+"""Words for body parts: defined terms, codes, and what descriptions say in six languages.
+
+Upper case, accents folded. A word stands here only if it can hardly mean anything else: French *main* (hand)
+is left out, because it is an English word too.
+
+References
+----------
+PS3.16 Annex L (body parts), PS3.16 CID 4 (anatomic regions; SNOMED CT and the older SRT code values).
+"""
+
+from worklist.tables import BodyPart
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+TERMS: dict[BodyPart, frozenset[str]] = {
+    BodyPart.ELBOW: _words("ELBOW ELBOWS ELLBOGEN ELLENBOGEN COUDE CODO GOMITO ELLEBOOG"),
+    BodyPart.FINGER: _words(
+        "FINGER FINGERS THUMB THUMBS DAUMEN DOIGT DOIGTS POUCE DEDO DEDOS PULGAR DITO DITA POLLICE VINGER DUIM"
+    ),
+    BodyPart.FOREARM: _words("FOREARM FOREARMS RADIUSULNA UNTERARM AVANTBRAS ANTEBRAZO AVAMBRACCIO ONDERARM"),
+    BodyPart.HAND: _words("HAND HANDS HANDE HAENDE MANO MANI MANOS"),
+    BodyPart.HUMERUS: _words("HUMERUS UPPERARM OBERARM HUMERO OMERO BOVENARM"),
+    BodyPart.SHOULDER: _words("SHOULDER SHOULDERS SHLDR SCHULTER EPAULE EPAULES HOMBRO SPALLA SCHOUDER"),
+    BodyPart.WRIST: _words("WRIST WRISTS HANDGELENK POIGNET MUNECA POLSO POLS"),
+}
+
+PHRASES: dict[str, str] = {
+    "UPPER ARM": "UPPERARM",
+    "RADIUS ULNA": "RADIUSULNA",
+    "RADIUS AND ULNA": "RADIUSULNA",
+    "AVANT BRAS": "AVANTBRAS",
+    "DEDO DEL PIE": "TOE",
+    "DEDOS DEL PIE": "TOE",
+    "DITO DEL PIEDE": "TOE",
+    "LOWER LEG": "LEG",
+}
+
+CODES: dict[str, BodyPart] = {
+    "16953009": BodyPart.ELBOW,
+    "T-15430": BodyPart.ELBOW,
+    "76248009": BodyPart.ELBOW,
+    "T-D8300": BodyPart.ELBOW,
+    "7569003": BodyPart.FINGER,
+    "T-D8800": BodyPart.FINGER,
+    "76505004": BodyPart.FINGER,
+    "T-D8810": BodyPart.FINGER,
+    "14975008": BodyPart.FOREARM,
+    "T-D8500": BodyPart.FOREARM,
+    "85562004": BodyPart.HAND,
+    "T-D8700": BodyPart.HAND,
+    "85050009": BodyPart.HUMERUS,
+    "T-12410": BodyPart.HUMERUS,
+    "40983000": BodyPart.HUMERUS,
+    "T-D8200": BodyPart.HUMERUS,
+    "16982005": BodyPart.SHOULDER,
+    "T-D2220": BodyPart.SHOULDER,
+    "74670003": BodyPart.WRIST,
+    "T-15460": BodyPart.WRIST,
+}
+
+ELSEWHERE = _words(
+    """
+    ABDOMEN ANKLE ANKLES BREAST CALCANEUS CHEST CLAVICLE COCCYX CSPINE FEMUR FEET FIBULA FOOT HEART HEEL HIP
+    HIPS JAW KNEE KNEES LEG LEGS LSPINE LUNG LUNGS MANDIBLE PATELLA PELVIS RIB RIBS SACRUM SCAPULA SKULL
+    SPINE STERNUM TEETH THIGH THORAX TIBIA TOE TOES TSPINE ZYGOMA BECKEN FUSS HUFTE HUEFTE KNIE SCHADEL
+    SCHAEDEL SPRUNGGELENK UNTERSCHENKEL OBERSCHENKEL WIRBELSAULE ZEHE ZEHEN CHEVILLE CRANE GENOU HANCHE
+    JAMBE ORTEIL PIED PIEDS POUMON RACHIS BASSIN CADERA COLUMNA CRANEO PIE PIES PIERNA RODILLA TOBILLO TORAX
+    PELVICO ANCA BACINO CAVIGLIA CRANIO GINOCCHIO PIEDE TORACE BEKKEN ENKEL HEUP SCHEDEL TEEN VOET
+    WERVELKOLOM
+    """
+)
+"""Body parts that the classifier may not judge."""

@@ -1,0 +1,1 @@
+"""DIMSE in: the storage SCP that modalities send to."""

@@ -1,0 +1,42 @@
+"""Files whose rows were lost in a crash: adopted at the start.
+
+A crash between rename and commit leaves a file without rows. It was never acknowledged, so the modality sends
+it again if it can; if it cannot, this is the only copy.
+"""
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import func, select
+
+from worklist import archive, clock, database, logs
+from worklist.dicom.header import read_header
+from worklist.errors import Conflict, Invalid
+from worklist.intake.register import register
+from worklist.tables import Instance
+from worklist.triage.policy import first_rank_key
+
+log = logs.logger(__name__)
+
+
+def adopt_orphans() -> int:
+    """Register kept files without rows, as far back as the day before the newest row; return how many."""
+    with database.reading() as session:
+        newest: datetime | None = session.scalar(select(func.max(Instance.received_at)))
+        first_day = ((newest or clock.now()) - timedelta(days=1)).date()
+        since = Instance.file_path >= f"{first_day:%Y/%m/%d}"
+        known = set(session.scalars(select(Instance.file_path).where(since)))
+    orphans = [path for path in archive.files_since(first_day) if path not in known]
+    for path in orphans:
+        _adopt(path)
+    return len(orphans)
+
+
+def _adopt(file_path: str) -> None:
+    try:
+        kept = archive.describe(file_path)
+        header = read_header(archive.path_of(file_path))
+        with database.transaction() as session:
+            registered = register(session, header, kept, source=None, first_rank_key=first_rank_key)
+        log.warning("file without rows adopted", file=file_path, instance=registered.instance_id)
+    except (Conflict, Invalid) as error:
+        log.warning("file without rows set aside", file=archive.quarantine(file_path), reason=str(error))

@@ -1,0 +1,138 @@
+"""The application entity that modalities send to: start, stop, and everything it accepts."""
+
+import errno
+import signal
+import threading
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any
+
+from pynetdicom import AE, ALL_TRANSFER_SYNTAXES, _config, evt
+from pynetdicom.sop_class import Verification
+from pynetdicom.timer import Timer
+
+from worklist import archive, logs
+from worklist.errors import Unavailable
+from worklist.receiver import handlers, recovery
+from worklist.receiver.hardening import ANNOUNCED_PDU_BYTES, HardenedHandler, HardenedServer
+from worklist.settings import Settings
+
+log = logs.logger(__name__)
+
+IDLE_SECONDS = 120
+"""Seconds of silence after which an association is aborted; some modalities keep one open between images."""
+
+NEGOTIATION_SECONDS = 30
+CLOSING_SECONDS = 10
+"""Seconds that open associations have to end by themselves when the receiver stops."""
+
+
+@dataclass
+class Receiver:
+    """A running receiver."""
+
+    server: Any
+    thread: threading.Thread
+    held: ExitStack
+
+    @property
+    def port(self) -> int:
+        """The port it listens on."""
+        return int(self.server.server_address[1])
+
+    def stop(self, seconds: float = CLOSING_SECONDS) -> None:
+        """Accept nothing more, let open associations end, then abort those that do not."""
+        self.server.shutdown()
+        self.thread.join()
+        timer = Timer(seconds)
+        timer.start()
+        for association in self.server.active_associations:
+            association.join(max(timer.remaining, 0))
+        for association in self.server.active_associations:
+            log.warning("association aborted at the end", calling=association.requestor.ae_title)
+            association.abort()
+        self.held.close()
+
+
+def start(current: Settings, *, port: int | None = None) -> Receiver:
+    """Start a receiver in threads of its own.
+
+    Parameters
+    ----------
+    port
+        Instead of the configured one; 0 takes a free one.
+
+    Raises
+    ------
+    Unavailable
+        If the port is taken, or another receiver uses the same archive.
+    """
+    _config.UNRESTRICTED_STORAGE_SERVICE = True
+    # The standard handlers would format every message, only to have it dropped by the level.
+    _config.LOG_HANDLER_LEVEL = "none"
+    server = _listen(current, current.receiver_port if port is None else port)
+    held = ExitStack()
+    try:
+        held.enter_context(archive.sole_receiver())
+        recovery.adopt_orphans()
+    except BaseException:
+        held.close()
+        server.server_close()
+        raise
+    thread = threading.Thread(target=server.serve_forever, args=(0.1,), name="receiver", daemon=True)
+    thread.start()
+    return Receiver(server, thread, held)
+
+
+def run(current: Settings) -> None:
+    """Run a receiver until SIGTERM or SIGINT.
+
+    Raises
+    ------
+    Unavailable
+        If the port is taken, or another receiver uses the same archive.
+    """
+    stopping = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda _number, _frame: stopping.set())
+    receiver = start(current)
+    log.info("receiver listens", host=current.receiver_host, port=receiver.port, ae_title=current.ae_title)
+    stopping.wait()
+    log.info("receiver stops")
+    receiver.stop()
+
+
+def _listen(current: Settings, port: int) -> Any:
+    try:
+        server = _application_entity(current).make_server(
+            (current.receiver_host, port),
+            evt_handlers=[
+                (evt.EVT_REQUESTED, handlers.on_requested, [current]),
+                (evt.EVT_REJECTED, handlers.on_rejected),
+                (evt.EVT_C_ECHO, handlers.on_c_echo),
+                (evt.EVT_C_STORE, handlers.on_c_store),
+            ],
+            server_class=HardenedServer,
+            request_handler=HardenedHandler,
+        )
+    except OSError as error:
+        raise Unavailable(_why_not(error, current.receiver_host, port)) from error
+    server.ae._servers.append(server)
+    return server
+
+
+def _application_entity(current: Settings) -> AE:
+    entity = AE(ae_title=current.ae_title)
+    # Storage needs no contexts here: unrestricted, every class and every transfer syntax is accepted.
+    entity.add_supported_context(Verification, ALL_TRANSFER_SYNTAXES)
+    entity.maximum_associations = current.maximum_associations
+    entity.maximum_pdu_size = ANNOUNCED_PDU_BYTES
+    entity.network_timeout = IDLE_SECONDS
+    entity.acse_timeout = NEGOTIATION_SECONDS
+    return entity
+
+
+def _why_not(error: OSError, host: str, port: int) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return f"Port {port} is taken: stop the program that listens there, or set WORKLIST_RECEIVER_PORT."
+    return f"The receiver cannot listen on {host}:{port}: {error.strerror}."

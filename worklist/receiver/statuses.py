@@ -1,0 +1,70 @@
+"""The DIMSE statuses we answer, and the association rejections, each with its chapter."""
+
+from enum import IntEnum
+
+from worklist.errors import Conflict, Invalid, Unavailable, WorklistError
+from worklist.intake.sources import UnknownSource
+
+
+class Status(IntEnum):
+    """Statuses of C-ECHO and C-STORE responses.
+
+    References
+    ----------
+    PS3.4 Table B.2-1 (storage service), PS3.7 Annex C (general).
+    """
+
+    SUCCESS = 0x0000
+    """PS3.7 C.1.1. The file is on disk and its rows are committed."""
+
+    PROCESSING_FAILURE = 0x0110
+    """PS3.7 C.5. A fault of ours; the log has the details."""
+
+    NOT_AUTHORISED = 0x0124
+    """PS3.7 C.5. The sender is not a known source."""
+
+    OUT_OF_RESOURCES = 0xA700
+    """PS3.4 B.2.3. Disk full or database away: worth another try, which is the modality's own setting."""
+
+    DOES_NOT_MATCH = 0xA900
+    """PS3.4 B.2.3. The data set contradicts the command, or what is known of the instance."""
+
+    CANNOT_UNDERSTAND = 0xC000
+    """PS3.4 B.2.3. No data set, no usable UIDs, or no DICOM at all."""
+
+
+class Mismatch(Invalid):
+    """The data set is not the instance that the command announced."""
+
+
+class TooLarge(Invalid):
+    """The object is larger than this site accepts."""
+
+
+_BY_ERROR: tuple[tuple[type[WorklistError], Status], ...] = (
+    (UnknownSource, Status.NOT_AUTHORISED),
+    (TooLarge, Status.OUT_OF_RESOURCES),
+    (Mismatch, Status.DOES_NOT_MATCH),
+    (Unavailable, Status.OUT_OF_RESOURCES),
+    (Conflict, Status.DOES_NOT_MATCH),
+    (Invalid, Status.CANNOT_UNDERSTAND),
+)
+
+
+def status_of(error: Exception) -> Status:
+    """Return what to answer for an error."""
+    for kind, status in _BY_ERROR:
+        if isinstance(error, kind):
+            return status
+    return Status.PROCESSING_FAILURE
+
+
+class Rejection(IntEnum):
+    """Diagnostics of an A-ASSOCIATE-RJ by the service user (PS3.8 Table 9-21)."""
+
+    CALLING_AE_TITLE_NOT_RECOGNISED = 3
+    CALLED_AE_TITLE_NOT_RECOGNISED = 7
+
+
+PERMANENT = 1
+SERVICE_USER = 1

@@ -1,0 +1,1 @@
+"""DIMSE out: send files as a modality does."""
