@@ -1,0 +1,394 @@
+// Makes the study page work by keyboard: judge, save, go on in place; keeps the claim; loses no note.
+// Everything here is also a form or a link, so the page works without this script, only slower.
+
+const study = document.querySelector("#study"); // absent on the page that says "nothing left to read"
+const viewerRoot = document.querySelector("[data-viewer]");
+const alertBox = document.querySelector("#alert");
+const statusBox = document.querySelector("#status");
+const keysDialog = document.querySelector("#keys");
+
+const ASK_AGAIN_MS = 5000;
+const TYPING = "textarea, input:not([type=radio], [type=checkbox], [type=range]), select, [contenteditable]";
+const SIGNED_OUT = "Your session has ended. Sign in in another tab, then come back and save again: nothing is lost.";
+const OWN_ENTER = "button, a, summary";
+
+let busy = false;
+let warned = null; // the way of leaving that a first press has warned about
+let lastActivity = Date.now();
+let lastRenewal = Date.now();
+let isLost = false; // somebody else has the study now
+let savedNote = note()?.value ?? "";
+
+function form() { return document.querySelector("#reading"); }
+function note() { return document.querySelector("#note"); }
+const mode = () => study?.dataset.mode;
+
+// ---- Words -----------------------------------------------------------------------------------------------
+
+const hourMinute = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+const dayMonth = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" });
+const whole = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
+
+function tellTimes(root) {
+  for (const time of root.querySelectorAll("time[data-local]")) {
+    const moment = new Date(time.dateTime);
+    const isToday = moment.toDateString() === new Date().toDateString();
+    time.textContent = (isToday ? "" : `${dayMonth.format(moment)}, `) + hourMinute.format(moment);
+    time.title = whole.format(moment);
+  }
+}
+
+function say(sentence) {
+  statusBox.textContent = sentence;
+}
+
+/** Show a sentence that the reader must not miss, with a way out. */
+function warn(sentence, { way = null, act = null } = {}) {
+  const words = document.createElement("p");
+  words.textContent = sentence;
+  alertBox.replaceChildren(words);
+  if (!act) return;
+  const button = document.createElement("button");
+  button.type = "button";
+  button.textContent = way;
+  button.addEventListener("click", act);
+  alertBox.append(button);
+}
+
+function clearWarning() {
+  warned = null;
+  alertBox?.replaceChildren();
+}
+
+// ---- Requests --------------------------------------------------------------------------------------------
+
+const token = () => document.querySelector("meta[name=csrf-token]")?.content ?? "";
+
+class Refused extends Error {
+  constructor(status, sentence) {
+    super(sentence);
+    this.status = status;
+  }
+}
+
+async function ask(address, options) {
+  let response;
+  try {
+    response = await fetch(address, options);
+  } catch {
+    throw new Refused(0, "There is no connection to the server. Nothing you entered is lost: try again.");
+  }
+  if (response.ok) return response;
+  if (response.status === 401) throw new Refused(401, SIGNED_OUT);
+  const body = await response.json().catch(() => null);
+  throw new Refused(response.status, body?.error ?? `The server answered ${response.status}.`);
+}
+
+async function post(address, fields, { background = false } = {}) {
+  const send = () => ask(address, {
+    method: "POST",
+    body: new URLSearchParams({ ...fields, csrf_token: token() }),
+    headers: { Accept: "application/json", ...(background ? { "X-Background": "renew" } : {}) },
+  });
+  try {
+    return await (await send()).json();
+  } catch (error) {
+    // After signing in again in another tab, this page's token is the old session's.
+    if (error.status !== 400) throw error;
+    if (!(await freshenToken())) throw new Refused(401, SIGNED_OUT);
+    return (await send()).json();
+  }
+}
+
+async function freshenToken() {
+  const other = await page(study?.dataset.accountUrl ?? location.href).catch(() => null);
+  const fresh = other?.document.querySelector("meta[name=csrf-token]");
+  if (fresh) document.querySelector("meta[name=csrf-token]").content = fresh.content;
+  return Boolean(fresh);
+}
+
+async function page(address) {
+  const response = await ask(address, { headers: { Accept: "text/html" } });
+  const text = await response.text();
+  return { document: new DOMParser().parseFromString(text, "text/html"), address: response.url };
+}
+
+// ---- From study to study, in place -----------------------------------------------------------------------
+
+async function show(address, { keep = false } = {}) {
+  const kept = keep ? { note: note()?.value, opinion: chosen()?.value } : null;
+  const fresh = await page(address);
+  const next = fresh.document.querySelector("#study");
+  savedNote = note()?.value ?? ""; // it is saved or given up: no warning on the way out
+  if (!next || !study) {
+    location.assign(fresh.address);
+    return;
+  }
+  swap(fresh.document, next);
+  if (fresh.address !== location.href) history.pushState(null, "", fresh.address);
+  begin();
+  if (kept && form()) restore(kept);
+  await window.worklistViewer?.showStudy(sourcesIn(next));
+}
+
+function swap(fresh, next) {
+  document.title = fresh.title;
+  document.querySelector("meta[name=csrf-token]").content = fresh.querySelector("meta[name=csrf-token]").content;
+  document.querySelector("#back").href = fresh.querySelector("#back").getAttribute("href");
+  for (const name of Object.keys(study.dataset)) delete study.dataset[name];
+  Object.assign(study.dataset, next.dataset);
+  for (const part of study.querySelectorAll("[data-swap]")) {
+    part.replaceWith(next.querySelector(`[data-swap="${part.dataset.swap}"]`));
+  }
+  document.querySelector("#stage-message").replaceWith(next.querySelector("#stage-message"));
+  document.querySelector("#preload").replaceWith(fresh.querySelector("#preload"));
+}
+
+/** What every study needs at its start, the first one and those that come in place. */
+function begin() {
+  clearWarning();
+  busy = false;
+  isLost = false;
+  lastRenewal = lastActivity = Date.now();
+  savedNote = note()?.value ?? "";
+  tellTimes(document);
+  settleFocus();
+  say(`${document.querySelector("#name").textContent}. ${obstacle()}`);
+}
+
+const obstacle = () => document.querySelector(".held h2")?.textContent ?? "";
+
+/** The image has the focus, so that arrow keys and space mean it. */
+function settleFocus() {
+  (viewerRoot.querySelector(".view") ?? document.querySelector("#name")).focus({ preventScroll: true });
+}
+
+function restore({ note: text, opinion }) {
+  if (text && note()) note().value = text;
+  const radio = form().querySelector(`[name=opinion][value="${opinion}"]`);
+  if (radio) radio.checked = true;
+}
+
+function sourcesIn(root) {
+  return [...root.querySelectorAll(".view")].map(({ dataset }) => ({ ...dataset }));
+}
+
+/** A viewer that could not start has no view in which to say so. */
+function tellViewerFailure() {
+  if (!viewerRoot.dataset.error || viewerRoot.querySelector(".viewer-status")) return;
+  const message = document.querySelector("#stage-message");
+  message.textContent = viewerRoot.dataset.error;
+  message.hidden = false;
+}
+
+// ---- What the reader does --------------------------------------------------------------------------------
+
+const chosen = () => form()?.querySelector("[name=opinion]:checked");
+
+async function act(work) {
+  if (busy) return;
+  busy = true;
+  study?.setAttribute("aria-busy", "true");
+  try {
+    await work();
+  } catch (error) {
+    if (!(error instanceof Refused)) throw error;
+    warn(error.message, wayOut(error));
+  } finally {
+    busy = false;
+    study?.removeAttribute("aria-busy");
+  }
+}
+
+function wayOut({ status }) {
+  if (status === 401) return { way: "Sign in in another tab", act: () => window.open(study.dataset.accountUrl, "_blank") };
+  if (status === 409) return { way: "Show the study as it is now", act: () => act(() => show(location.href, { keep: true })) };
+  return {};
+}
+
+function save() {
+  if (!form()) return;
+  if (!chosen()) {
+    warn("Choose first: 1 normal, 2 abnormal or 3 unsure.");
+    return;
+  }
+  const fields = Object.fromEntries(new FormData(form()));
+  fields.visible = JSON.stringify(window.worklistViewer?.visible() ?? {});
+  act(async () => {
+    const { next } = await post(form().action, fields);
+    await show(next);
+  });
+}
+
+/** Leave by a key or button; with an unsaved note only at the second press. */
+function leave(way, key, work) {
+  if (isUnsaved() && warned !== way) {
+    warn(`Your note is not saved. Press ${key} again to leave without it, or Enter to save.`);
+    warned = way;
+    setTimeout(() => { if (warned === way) clearWarning(); }, ASK_AGAIN_MS);
+    return;
+  }
+  act(work);
+}
+
+const isUnsaved = () => Boolean(note()) && note().value.trim() !== savedNote.trim();
+
+const defer = () => mode() === "reading" && leave("defer", "d", async () => {
+  const { next } = await post(document.querySelector("[data-way=defer]").formAction, {});
+  await show(next);
+});
+
+const skip = () => study && leave("next", "n", async () => {
+  await release();
+  await show(study.dataset.nextUrl);
+});
+
+const back = () => leave("back", "Esc", async () => {
+  await release();
+  savedNote = note()?.value ?? "";
+  location.assign(document.querySelector("#back").href);
+});
+
+async function release() {
+  if (mode() === "reading" && !isLost) await post(study.dataset.releaseUrl, {});
+}
+
+function undo() {
+  const retract = document.querySelector("#retract");
+  if (!retract) {
+    if (study) warn("There is no verdict of the last half hour to undo.");
+    return;
+  }
+  leave("undo", "u", async () => {
+    const { next } = await post(retract.action, Object.fromEntries(new FormData(retract)));
+    await show(next);
+  });
+}
+
+function takeOver() {
+  const taking = document.querySelector("#take-over");
+  if (taking) act(async () => show((await post(taking.action, {})).next));
+}
+
+function choose(key) {
+  const radio = form()?.querySelector(`[data-key="${key}"]`);
+  if (!radio) return;
+  radio.checked = true;
+  clearWarning();
+  say(`${radio.parentElement.querySelector("span").textContent} chosen. Enter saves.`);
+}
+
+const ACTIONS = {
+  1: () => choose(1), 2: () => choose(2), 3: () => choose(3),
+  Enter: save, d: defer, n: skip, u: undo, t: takeOver, e: () => note()?.focus(), Escape: back,
+  "?": () => keysDialog?.showModal(),
+};
+
+function onKey(event) {
+  lively();
+  if (keysDialog?.open || event.isComposing || event.defaultPrevented) return;
+  const isTyping = event.target.matches?.(TYPING);
+  if (isTyping) return onKeyWhileTyping(event);
+  if (event.ctrlKey || event.altKey || event.metaKey || event.repeat) return;
+  if (event.key === "Enter" && event.target.closest?.(OWN_ENTER)) return;
+  const action = ACTIONS[event.key.length === 1 ? event.key.toLowerCase() : event.key];
+  if (!action) return;
+  event.preventDefault();
+  action();
+}
+
+function onKeyWhileTyping(event) {
+  if (event.key === "Escape") {
+    event.preventDefault();
+    settleFocus();
+  } else if (event.key === "Enter" && event.ctrlKey && !event.repeat) {
+    event.preventDefault();
+    save();
+  }
+}
+
+function onSubmit(event) {
+  const { target, submitter } = event;
+  if (!study?.contains(target) && target.id !== "retract") return;
+  event.preventDefault();
+  if (target.id === "retract") undo();
+  else if (target.id === "take-over") takeOver();
+  else if (submitter?.dataset.way === "defer") defer();
+  else if (submitter?.dataset.way === "next") skip();
+  else if (target.id === "reading") save();
+  else act(async () => show((await post(target.action, {})).next));
+}
+
+function onClick(event) {
+  lively();
+  if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  const link = event.target.closest?.("a");
+  if (link?.id === "back" && study) { event.preventDefault(); back(); }
+  if (link?.dataset.way === "next") { event.preventDefault(); skip(); }
+}
+
+// ---- The claim -------------------------------------------------------------------------------------------
+
+function lively() {
+  const wasAsleep = Date.now() - lastRenewal > leaseMs() * 0.6;
+  lastActivity = Date.now();
+  if (wasAsleep) renew();
+}
+
+function leaseMs() { return Number(study?.dataset.leaseSeconds ?? 300) * 1000; }
+
+/** An open page keeps its claim as long as somebody sits before it. */
+function renewIfActive() {
+  if (Date.now() - lastActivity < leaseMs()) renew();
+}
+
+async function renew() {
+  if (mode() !== "reading" || isLost || busy) return;
+  lastRenewal = Date.now();
+  const asked = study.dataset.study;
+  try {
+    const now = await post(study.dataset.renewUrl, {}, { background: true });
+    if (asked === study.dataset.study && !busy) compare(now);
+  } catch (error) {
+    if (!(error instanceof Refused) || asked !== study.dataset.study || busy) return;
+    isLost = error.status === 409;
+    warn(isLost ? `${error.message} What you enter here cannot be saved any more.` : error.message, wayOut(error));
+  }
+}
+
+function compare(now) {
+  const reload = { way: "Show it", act: () => act(() => show(location.href, { keep: true })) };
+  if (String(now.content_version) !== study.dataset.contentVersion) warn("A new image has come for this study.", reload);
+  else if (String(now.result_version) !== study.dataset.resultVersion) warn("The result has changed.", reload);
+}
+
+function onLeaving() {
+  // Also when the window is closed: the list should not say "open" for another five minutes.
+  if (mode() === "reading" && !isLost) {
+    navigator.sendBeacon(study.dataset.releaseUrl, new URLSearchParams({ csrf_token: token() }));
+  }
+}
+
+// ---- Start -----------------------------------------------------------------------------------------------
+
+document.addEventListener("keydown", onKey);
+document.addEventListener("submit", onSubmit);
+document.addEventListener("click", onClick);
+document.querySelector("#show-keys")?.addEventListener("click", () => keysDialog.showModal());
+keysDialog?.addEventListener("close", () => { if (document.activeElement === document.body) settleFocus(); });
+
+if (study) {
+  document.addEventListener("pointermove", lively);
+  document.addEventListener("wheel", lively, { passive: true });
+  window.addEventListener("beforeunload", (event) => { if (isUnsaved()) event.preventDefault(); });
+  window.addEventListener("pagehide", onLeaving);
+  window.addEventListener("pageshow", ({ persisted }) => { if (persisted) location.reload(); });
+  window.addEventListener("popstate", () => location.reload());
+  viewerRoot.addEventListener("viewer:ready", () => {
+    const upcoming = sourcesIn(document.querySelector("#preload").content);
+    if (upcoming.length) window.worklistViewer.preload(upcoming);
+  });
+  new MutationObserver(tellViewerFailure).observe(viewerRoot, { attributeFilter: ["data-error"] });
+  setInterval(renewIfActive, leaseMs() / 3);
+  begin();
+}

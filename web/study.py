@@ -1,0 +1,145 @@
+"""The study page: open it, see image and result, judge it, go on to the next."""
+
+from datetime import date
+
+from flask import Blueprint, jsonify, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from sqlalchemy.orm import Session
+
+from web import security
+from web.study_page import NO_SCORE, READERS, VIEWERS, collect, opinion, place, seen
+from web.worklist_page import filters_from
+from worklist import audit, database
+from worklist.reading import claims, verdicts
+from worklist.triage import ranked_list
+
+bp = Blueprint("study", __name__)
+
+# Whoever was faster this often at the moment of opening leaves the reader to the list.
+TRIES = 5
+
+
+@bp.get("/studies/<int:study_id>")
+@security.role(*VIEWERS)
+def page(study_id: int) -> ResponseReturnValue:
+    """Open a study: for a reader if nobody else has it, to look at otherwise."""
+    with database.transaction() as session:
+        obstacle = _open(session, study_id)
+        shown = collect(session, study_id, obstacle=obstacle)
+    return render_template("study/page.html", shown=shown, no_score=NO_SCORE)
+
+
+@bp.get("/studies/next")
+@security.role(*READERS)
+def next_study() -> ResponseReturnValue:
+    """Claim the study to read next and go to it, or say that nothing is left."""
+    with database.transaction() as session:
+        found = _claim_next(session, request.args.get("left", type=int))
+        undo = verdicts.last_of(session, security.person().id) if found is None else None
+    if found is None:
+        return render_template("study/nothing_left.html", place=place(), undo=undo)
+    return redirect(url_for(".page", study_id=found, **place()))
+
+
+@bp.post("/studies/<int:study_id>/verdict")
+@security.role(*READERS)
+def give(study_id: int) -> ResponseReturnValue:
+    """Store what the reader thinks of the study and go on."""
+    note = request.form.get("note", "").strip()
+    with database.transaction() as session:
+        verdicts.give_verdict(
+            session, study_id, security.person().id, opinion(request.form), seen=seen(request.form), note=note
+        )
+    return _go(url_for(".next_study", left=study_id, **place()))
+
+
+@bp.post("/studies/<int:study_id>/defer")
+@security.role(*READERS)
+def defer(study_id: int) -> ResponseReturnValue:
+    """Put the study off and go on."""
+    with database.transaction() as session:
+        verdicts.defer(session, study_id, security.person().id)
+    return _go(url_for(".next_study", left=study_id, **place()))
+
+
+@bp.post("/studies/<int:study_id>/release")
+@security.role(*VIEWERS)
+def release(study_id: int) -> ResponseReturnValue:
+    """Close the study without a verdict: to the next one, or back to the list."""
+    with database.transaction() as session:
+        claims.release(session, study_id, security.person().id)
+    if request.form.get("then") == "next":
+        return _go(url_for(".next_study", left=study_id, **place()))
+    return _go(url_for("worklist_page.page", **place()))
+
+
+@bp.post("/studies/<int:study_id>/take-over")
+@security.role(*READERS)
+def take_over(study_id: int) -> ResponseReturnValue:
+    """Take the study from the reader who has it open."""
+    with database.transaction() as session:
+        claims.claim(session, study_id, security.person().id, take_over=True)
+    return _go(url_for(".page", study_id=study_id, **place()))
+
+
+@bp.post("/studies/<int:study_id>/renew")
+@security.role(*READERS)
+def renew(study_id: int) -> ResponseReturnValue:
+    """Keep the claim of an open page, and tell it what has changed meanwhile."""
+    with database.transaction() as session:
+        claims.renew(session, study_id, security.person().id)
+        study = claims.existing_study(session, study_id)
+    return jsonify(content_version=study.content_version, result_version=study.result_version)
+
+
+@bp.post("/verdicts/<int:verdict_id>/retract")
+@security.role(*READERS)
+def retract(verdict_id: int) -> ResponseReturnValue:
+    """Take a verdict back and return to its study."""
+    leaving = request.form.get("leaving", type=int)
+    with database.transaction() as session:
+        study_id = verdicts.retract(session, verdict_id, security.person().id)
+        if leaving is not None and leaving != study_id:
+            claims.release(session, leaving, security.person().id)
+    return _go(url_for(".page", study_id=study_id, **place()))
+
+
+def _open(session: Session, study_id: int) -> str:
+    """Claim the study for a reader; return in words what stands against it."""
+    obstacle = ""
+    if security.person().role in READERS:
+        try:
+            claims.claim(session, study_id, security.person().id)
+        except (claims.Held, claims.AlreadyRead) as error:
+            obstacle = str(error)
+    audit.record(session, security.person().username, "study.opened", about=("study", study_id))
+    return obstacle
+
+
+def _claim_next(session: Session, left: int | None) -> int | None:
+    filters = filters_from(request.args)
+    for _ in range(TRIES):
+        found = ranked_list.next_study_id(session, filters, after_study_id=left)
+        if found is None:
+            return None
+        try:
+            return claims.claim(session, found, security.person().id).study_id
+        except claims.Held:
+            continue
+    return None
+
+
+def _go(address: str) -> ResponseReturnValue:
+    """Send a form on; tell a script where to go."""
+    if security.wants_page():
+        return redirect(address, 303)
+    return jsonify(next=address)
+
+
+@bp.app_template_filter()
+def date_words(stored: str) -> str:
+    """Return a DICOM date as ``2 Mar 2026``; nothing if it is not a date."""
+    try:
+        return f"{date.fromisoformat(stored):%-d %b %Y}" if len(stored) == 8 else ""
+    except ValueError:
+        return ""

@@ -1,0 +1,163 @@
+"""What the study page shows, and what its form sends."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from flask import request
+from sqlalchemy.orm import Session
+from werkzeug.datastructures import MultiDict
+
+from web import security
+from web.worklist_page import filters_from, query_of
+from worklist.errors import Invalid
+from worklist.reading import claims, verdicts
+from worklist.reading.verdicts import PastVerdict, Seen, Undoable
+from worklist.tables import Opinion, ReadingState, Result, Role
+from worklist.triage import ranked_list
+from worklist.triage.study_detail import StudyDetail, image_ids, study_detail
+
+READERS = (Role.READER, Role.LEAD)
+VIEWERS = (*READERS, Role.ADMINISTRATOR)
+
+# What the page says in place of a probability: icon and words.
+NO_SCORE = {
+    Result.WAITING: ("waiting", "Not scored yet"),
+    Result.FAILED: ("failed", "No score: the analysis failed"),
+    Result.OUT_OF_SCOPE: ("scope", "No score: out of scope"),
+    Result.NO_CLASSIFIER: ("warning", "No score: no classifier"),
+    Result.SCORED: ("warning", "No score"),
+}
+
+
+class Mode(StrEnum):
+    """What this person can do on the page."""
+
+    READING = "reading"
+    HELD = "held"
+    READ = "read"
+    LOOKING = "looking"
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One study as one person sees it.
+
+    Attributes
+    ----------
+    obstacle : str
+        Why the person cannot judge the study now; empty if they can.
+    place : dict
+        Filters and page of the list that the person came from, as an address carries them.
+    next_images : list of int
+        The images of the study that is likely next, to be loaded ahead.
+    """
+
+    mode: Mode
+    study: StudyDetail
+    obstacle: str
+    history: Sequence[PastVerdict]
+    undo: Undoable | None
+    place: dict[str, Any]
+    next_images: Sequence[int]
+
+    @property
+    def standing(self) -> PastVerdict | None:
+        """The verdict that counts today."""
+        return next((past for past in self.history if past.stands), None)
+
+    @property
+    def own(self) -> PastVerdict | None:
+        """The standing verdict, if it is this person's."""
+        standing = self.standing
+        return standing if standing and standing.user_id == security.person().id else None
+
+    @property
+    def can_judge(self) -> bool:
+        """May this person give a verdict, or correct their own?"""
+        return self.mode is Mode.READING or (self.mode is Mode.READ and self.own is not None)
+
+    @property
+    def can_retract(self) -> bool:
+        """May this person take the standing verdict back?"""
+        return self.standing is not None and (self.own is not None or security.person().role is Role.LEAD)
+
+    @property
+    def flag_threshold(self) -> float | None:
+        """Where the bar of the probability has its tick."""
+        return next((point.value for point in self.study.thresholds if point.attention == "flagged"), None)
+
+
+def collect(session: Session, study_id: int, *, obstacle: str) -> Shown:
+    """Collect everything for the page of one study."""
+    person = security.person()
+    study = study_detail(session, study_id)
+    mode = _mode(study, obstacle)
+    upcoming = None
+    if mode is Mode.READING:
+        # After a verdict the list starts from the top, where this study is skipped as being open.
+        upcoming = ranked_list.next_study_id(session, filters_from(request.args), after_study_id=None)
+    return Shown(
+        mode=mode,
+        study=study,
+        obstacle=obstacle or claims.held_by(session, study_id) if mode is not Mode.READING else "",
+        history=verdicts.history(session, study_id),
+        undo=verdicts.last_of(session, person.id),
+        place=place(),
+        next_images=image_ids(session, upcoming) if upcoming is not None else [],
+    )
+
+
+def place() -> dict[str, Any]:
+    """Return where in the list the person came from, checked, as an address carries it."""
+    kept = {name: request.args[name] for name in ("after", "page") if request.args.get(name)}
+    return {**query_of(filters_from(request.args)), **kept}
+
+
+def opinion(form: "MultiDict[str, str]") -> Opinion:
+    """Read the chosen opinion.
+
+    Raises
+    ------
+    Invalid
+        If none was chosen: nothing is preselected.
+    """
+    try:
+        return Opinion(form.get("opinion", ""))
+    except ValueError as error:
+        raise Invalid("Choose normal, abnormal or unsure first.") from error
+
+
+def seen(form: "MultiDict[str, str]") -> Seen:
+    """Read what the page showed when the form was sent."""
+    try:
+        shown = form.get("probability", "")
+        return Seen(
+            content_version=int(form["content_version"]),
+            result_version=int(form["result_version"]),
+            study_probability=min(max(float(shown), 0.0), 1.0) if shown else None,
+            visible={**_visible(form.get("visible") or "{}"), "instances": _numbers(form.get("instances", ""))},
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise Invalid("This page is damaged: reload it and try again.") from error
+
+
+def _visible(text: str) -> dict[str, Any]:
+    """Keep what is known of heat map and crop box; a page without its script says nothing."""
+    told = json.loads(text)
+    switches = {name: told[name] is True for name in ("heat_map", "crop_box") if name in told}
+    return {**switches, "opacity": float(told["opacity"])} if "opacity" in told else switches
+
+
+def _numbers(text: str) -> list[int]:
+    return [int(number) for number in text.split(",") if number]
+
+
+def _mode(study: StudyDetail, obstacle: str) -> Mode:
+    if study.reading_state is ReadingState.READ:
+        return Mode.READ
+    if security.person().role not in READERS:
+        return Mode.LOOKING
+    return Mode.HELD if obstacle else Mode.READING
