@@ -12,14 +12,17 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import DateTime, Engine, Enum, MetaData, create_engine, event
+from sqlalchemy import URL, DateTime, Engine, Enum, MetaData, create_engine, event
 from sqlalchemy.engine import Connection, Dialect, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError, StatementError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
 from sqlalchemy.types import TypeDecorator
 
-from worklist import settings
-from worklist.errors import Invalid, Unavailable
+from worklist import logs, settings
+from worklist.errors import Invalid, Unavailable, WorklistError
+
+log = logs.logger(__name__)
 
 # The same names in both engines, or Alembic could not find a constraint again.
 NAMING_CONVENTION = {
@@ -80,6 +83,8 @@ def make_engine(url: str) -> Engine:
     ------
     Invalid
         If the URL is not one of SQLite or PostgreSQL.
+    Unavailable
+        If the folder of the SQLite file cannot be made.
     """
     try:
         parsed = make_url(url)
@@ -89,18 +94,30 @@ def make_engine(url: str) -> Engine:
         ) from error
     backend = parsed.get_backend_name()
     if backend == "sqlite":
-        if parsed.database and parsed.database != ":memory:":
-            Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
-        engine = create_engine(parsed, connect_args={"timeout": 10})
-        event.listen(engine, "connect", _prepare_sqlite)
-        event.listen(engine, "begin", _begin_sqlite)
-        return engine
+        return _make_sqlite_engine(parsed)
     if backend == "postgresql":
-        parsed = parsed.set(drivername="postgresql+psycopg")
         return create_engine(
-            parsed, pool_pre_ping=True, pool_size=10, max_overflow=20, connect_args={"connect_timeout": 5}
+            parsed.set(drivername="postgresql+psycopg"),
+            hide_parameters=True,  # an error names the statement; its values are patients'
+            pool_pre_ping=True,
+            pool_size=10,
+            max_overflow=20,
+            connect_args={"connect_timeout": 5},
         )
     raise Invalid(f"WORKLIST_DATABASE_URL names {backend}; Worklist runs on SQLite and PostgreSQL.")
+
+
+def _make_sqlite_engine(url: URL) -> Engine:
+    if url.database and url.database != ":memory:":
+        folder = Path(url.database).parent
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise Unavailable(f"The folder {folder} cannot be made: {error.strerror}.") from error
+    engine = create_engine(url, hide_parameters=True, connect_args={"timeout": 10})
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:
@@ -149,10 +166,10 @@ def transaction(bind: Engine | Connection | None = None) -> Iterator[Session]:
     with _sessions()(
         bind=bind if bind is not None else engine(), join_transaction_mode="create_savepoint"
     ) as session:
-        with _plain_errors(), session.begin():
+        with plain_errors(), session.begin():
             yield session
         for call in session.info.pop(AFTER_COMMIT, ()):
-            call()
+            _call_safely(call)
 
 
 @contextmanager
@@ -162,25 +179,47 @@ def reading(bind: Engine | Connection | None = None) -> Iterator[Session]:
     if isinstance(bind, Engine):
         bind = bind.execution_options(read_only=True)
     with _sessions()(bind=bind, join_transaction_mode="create_savepoint", autoflush=False) as session:
-        with _plain_errors():
+        with plain_errors():
             yield session
         session.rollback()
 
 
 def after_commit(session: Session, call: Callable[[], None]) -> None:
-    """Make a call once, after this session's transaction has been committed; never if it is not."""
+    """Make a call once, after this session's transaction has been committed; never if it is not.
+
+    Notes
+    -----
+    A savepoint that is rolled back does not take its calls along, so a call may name a row that is not there.
+    """
     session.info.setdefault(AFTER_COMMIT, []).append(call)
 
 
+def _call_safely(call: Callable[[], None]) -> None:
+    # The rows are committed: whatever happens here must neither look like a failed transaction, or a modality
+    # would be told that its image was not kept, nor keep the calls behind it from being made.
+    try:
+        call()
+    except Exception:
+        log.exception("call after commit failed")
+
+
 @contextmanager
-def _plain_errors() -> Iterator[None]:
+def plain_errors() -> Iterator[None]:
+    """Turn what SQLAlchemy raises when the database is away or locked into `Unavailable`."""
     try:
         yield
+    except PoolTimeout as error:
+        raise Unavailable("The database did not answer: all connections are in use.") from error
     except OperationalError as error:
         raise Unavailable(f"The database did not answer: {_first_line(error)}") from error
     except DBAPIError as error:
         if error.connection_invalidated:
             raise Unavailable(f"The database went away: {_first_line(error)}") from error
+        raise
+    except StatementError as error:
+        # A value that one of our own types refused.
+        if isinstance(error.orig, WorklistError):
+            raise error.orig from error
         raise
 
 

@@ -1,13 +1,16 @@
 """The version of the database schema: bring it up to date, or say in words why it does not fit."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
+from worklist import database
 from worklist.errors import Invalid, Unavailable
 
 MIGRATIONS = Path(__file__).resolve().parent.parent / "migrations"
@@ -28,20 +31,18 @@ def upgrade(engine: Engine, revision: str = "head") -> None:
     ------
     Invalid
         If the database comes from a newer version of Worklist.
+    Unavailable
+        If it cannot be reached, or another process is migrating it.
     """
     _refuse_unknown(engine)
-    with engine.connect() as connection:
-        settings = config()
-        settings.attributes["connection"] = connection
-        command.upgrade(settings, revision)
+    with _own_connection(engine) as connection:
+        command.upgrade(_config_for(connection), revision)
 
 
 def downgrade(engine: Engine, revision: str) -> None:
     """Take migrations back; used by tests and by an administrator who returns to an older release."""
-    with engine.connect() as connection:
-        settings = config()
-        settings.attributes["connection"] = connection
-        command.downgrade(settings, revision)
+    with _own_connection(engine) as connection:
+        command.downgrade(_config_for(connection), revision)
 
 
 def check(engine: Engine) -> None:
@@ -52,7 +53,7 @@ def check(engine: Engine) -> None:
     Invalid
         If the database comes from a newer version of Worklist.
     Unavailable
-        If it has to be migrated first.
+        If it has to be migrated first, or cannot be reached.
     """
     current = _refuse_unknown(engine)
     if current != head():
@@ -66,8 +67,22 @@ def head() -> str | None:
     return ScriptDirectory.from_config(config()).get_current_head()
 
 
+@contextmanager
+def _own_connection(engine: Engine) -> Iterator[Connection]:
+    """Yield a connection outside of the pool: its time-outs, and its lock if a migration fails, end with it."""
+    with database.plain_errors(), engine.connect() as connection:
+        connection.detach()
+        yield connection
+
+
+def _config_for(connection: Connection) -> Config:
+    settings = config()
+    settings.attributes["connection"] = connection
+    return settings
+
+
 def _refuse_unknown(engine: Engine) -> str | None:
-    with engine.connect() as connection:
+    with database.plain_errors(), engine.connect() as connection:
         current = MigrationContext.configure(connection).get_current_revision()
     known = {script.revision for script in ScriptDirectory.from_config(config()).walk_revisions()}
     if current is not None and current not in known:
