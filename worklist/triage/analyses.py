@@ -8,8 +8,9 @@ lost its claim cannot overwrite what a later one wrote.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import Select, and_, or_, select, update
+from sqlalchemy import ColumnElement, Row, Select, and_, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -43,29 +44,31 @@ class Claimant:
     preprocessing_version: int
 
 
+# Instance, its file, and the analysis that a dead worker left, if any.
+Waiting = Row[int, str, int]
+
+
 def claim_batch(session: Session, instance_id: int, claimant: Claimant) -> list[Claimed]:
     """Claim an image and, in rank order, others that wait, so that they go through the network together.
 
     Returns
     -------
     list of Claimed
-        Empty if the named image is analysed already, or just being analysed by another worker.
+        Without the named image if it is analysed already, or just being analysed by another worker; then mostly
+        empty. An image that a dead worker left is alone: it cannot take others down again.
     """
     named = session.execute(_waiting(claimant).where(Instance.id == instance_id)).first()
-    claimed = _claim(session, named.id, named.file_path, claimant) if named else None
-    if claimed is None:
+    if named is None:
         return []
-    if claimed.attempt > 1:
-        # A worker died over a batch that had this image: alone it cannot take others down again.
-        return [claimed]
+    if named.analysis_id is not None:
+        return _take_over(session, named, claimant)
     others = session.execute(
         _waiting(claimant)
-        .where(Analysis.id.is_(None))
+        .where(Instance.id != instance_id, Analysis.id.is_(None))
         .order_by(Study.rank_key, Instance.id)
         .limit(settings.current().analysis_batch_size - 1)
     )
-    claims = [_claim(session, row.id, row.file_path, claimant) for row in others]
-    return [claimed, *(other for other in claims if other is not None)]
+    return _insert(session, [named, *others], claimant)
 
 
 def renew(session: Session, claims: Sequence[Claimed]) -> None:
@@ -73,7 +76,11 @@ def renew(session: Session, claims: Sequence[Claimed]) -> None:
     for claimed in claims:
         session.execute(
             update(Analysis)
-            .where(Analysis.id == claimed.analysis_id, Analysis.attempt == claimed.attempt)
+            .where(
+                Analysis.id == claimed.analysis_id,
+                Analysis.attempt == claimed.attempt,
+                Analysis.state == AnalysisState.RUNNING,
+            )
             .values(lease_expires_at=_lease_end())
         )
 
@@ -102,77 +109,70 @@ def lost_instances(session: Session, *, limit: int = SWEEP_LIMIT) -> list[int]:
     )
 
 
-def _waiting(claimant: Claimant) -> Select[int, str]:
+def _waiting(claimant: Claimant) -> Select[int, str, int]:
     """Images to be analysed by this classifier version that no live worker has."""
     own_row = and_(
         Analysis.instance_id == Instance.id,
         Analysis.classifier_version_id == claimant.classifier_version_id,
         Analysis.preprocessing_version == claimant.preprocessing_version,
     )
-    expired = and_(Analysis.state == AnalysisState.RUNNING, Analysis.lease_expires_at < clock.now())
     return (
-        select(Instance.id, Instance.file_path)
+        select(Instance.id, Instance.file_path, Analysis.id.label("analysis_id"))
         .join(Instance.series)
         .join(Series.study)
         .outerjoin(Analysis, own_row)
-        .where(Instance.needs_analysis, or_(Analysis.id.is_(None), expired))
+        .where(Instance.needs_analysis, or_(Analysis.id.is_(None), _expired()))
     )
 
 
-def _claim(session: Session, instance_id: int, file_path: str, claimant: Claimant) -> Claimed | None:
-    row = _insert(session, instance_id, claimant) or _take_over(session, instance_id, claimant)
-    if row is None:
-        return None
-    analysis_id, attempt = row
-    if attempt > MAXIMUM_ATTEMPTS:
-        reason = f"Cannot be analysed: the worker stopped {MAXIMUM_ATTEMPTS} times while it had this image."
-        record_predictions(session, [Outcome(analysis_id, attempt, Prediction(reason=reason))])
-        return None
-    return Claimed(analysis_id, attempt, instance_id, file_path)
+def _expired() -> ColumnElement[bool]:
+    return and_(Analysis.state == AnalysisState.RUNNING, Analysis.lease_expires_at < clock.now())
 
 
-def _insert(session: Session, instance_id: int, claimant: Claimant) -> tuple[int, int] | None:
-    insert = (
-        sqlite.insert(Analysis) if session.get_bind().dialect.name == "sqlite" else postgresql.insert(Analysis)
-    )
-    statement = (
-        insert.values(
-            instance_id=instance_id,
-            classifier_version_id=claimant.classifier_version_id,
-            preprocessing_version=claimant.preprocessing_version,
-            state=AnalysisState.RUNNING,
-            attempt=1,
-            worker=claimant.worker,
-            started_at=clock.now(),
-            lease_expires_at=_lease_end(),
-        )
-        .on_conflict_do_nothing()
-        .returning(Analysis.id, Analysis.attempt)
-    )
-    row = session.execute(statement).first()
-    return (row[0], row[1]) if row else None
+def _insert(session: Session, images: Sequence[Waiting], claimant: Claimant) -> list[Claimed]:
+    """Claim images that nobody has tried; those for which a rival was faster are left out."""
+    insert: Any = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
+    # By id, whatever their rank: two workers that take the same images in different orders would each hold
+    # what the other one waits for.
+    rows = [
+        {
+            "instance_id": image.id,
+            "classifier_version_id": claimant.classifier_version_id,
+            "preprocessing_version": claimant.preprocessing_version,
+            "state": AnalysisState.RUNNING,
+            "worker": claimant.worker,
+            "started_at": clock.now(),
+            "lease_expires_at": _lease_end(),
+        }
+        for image in sorted(images, key=lambda image: image.id)
+    ]
+    statement = insert(Analysis).values(rows).on_conflict_do_nothing()
+    made = session.execute(statement.returning(Analysis.instance_id, Analysis.id))
+    ids: dict[int, int] = {row.instance_id: row.id for row in made}
+    return [Claimed(ids[image.id], 1, image.id, image.file_path) for image in images if image.id in ids]
 
 
-def _take_over(session: Session, instance_id: int, claimant: Claimant) -> tuple[int, int] | None:
+def _take_over(session: Session, image: Waiting, claimant: Claimant) -> list[Claimed]:
+    """Claim an image whose worker gave no sign of life; after too many of them, say that it is impossible."""
     statement = (
         update(Analysis)
-        .where(
-            Analysis.instance_id == instance_id,
-            Analysis.classifier_version_id == claimant.classifier_version_id,
-            Analysis.preprocessing_version == claimant.preprocessing_version,
-            Analysis.state == AnalysisState.RUNNING,
-            Analysis.lease_expires_at < clock.now(),
-        )
+        .where(Analysis.id == image.analysis_id, _expired())
         .values(
             attempt=Analysis.attempt + 1,
             worker=claimant.worker,
             started_at=clock.now(),
             lease_expires_at=_lease_end(),
         )
-        .returning(Analysis.id, Analysis.attempt)
+        .returning(Analysis.attempt)
     )
-    row = session.execute(statement).first()
-    return (row[0], row[1]) if row else None
+    attempt = session.scalars(statement).first()
+    if attempt is None:
+        return []
+    if attempt > MAXIMUM_ATTEMPTS:
+        reason = f"Cannot be analysed: the worker stopped {MAXIMUM_ATTEMPTS} times while it had this image."
+        record_predictions(session, [Outcome(image.analysis_id, attempt, Prediction(reason=reason))])
+        return []
+    return [Claimed(image.analysis_id, attempt, image.id, image.file_path)]
 
 
 def _lease_end() -> datetime:

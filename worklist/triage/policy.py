@@ -49,6 +49,8 @@ def change_policy(session: Session, policy: Policy, who: str) -> int:
         "ranking.changed",
         about=("ranking_policy", row.id),
         tau_seconds=row.tau_seconds,
+        stat_bonus_seconds=row.stat_bonus_seconds,
+        high_bonus_seconds=row.high_bonus_seconds,
         studies=count,
     )
     return count
@@ -61,9 +63,11 @@ def first_rank_key(session: Session, received_at: datetime, clinical_priority: s
 
 def _rekey_open(session: Session, policy: Policy) -> int:
     columns = (Study.id, Study.received_at, Study.study_probability, Study.clinical_priority)
+    # Locked, so that a probability which is just being stored cannot get a key of the former policy.
+    waiting = select(*columns).where(Study.is_open).order_by(Study.id).with_for_update()
     keys = [
         {"id": row.id, "rank_key": rank_key(row.received_at, row[2], row[3], policy=policy)}
-        for row in session.execute(select(*columns).where(Study.is_open))
+        for row in session.execute(waiting)
     ]
     if keys:
         session.execute(update(Study), keys)

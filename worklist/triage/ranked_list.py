@@ -1,5 +1,6 @@
 """One page of the ranked list: filters, search, keyset paging, counts."""
 
+import re
 import unicodedata
 from dataclasses import dataclass
 from datetime import datetime
@@ -229,22 +230,26 @@ def _filtered(query: "Select[Any]", filters: Filters) -> "Select[Any]":
         query = query.where(Study.attention == filters.attention)
     if filters.result is not None:
         query = query.where(Study.result == filters.result)
-    if filters.search.strip():
-        query = query.where(_matches(filters.search.strip()))
+    # Control characters are no part of a name, and PostgreSQL cannot even be asked for some of them.
+    search = "".join(char if char.isprintable() else " " for char in filters.search).strip()
+    if search:
+        query = query.where(_matches(search))
     return query
 
 
 def _matches(search: str) -> ColumnElement[bool]:
-    name, *rest = fold(search).replace(",", " ").replace("^", " ").split() or [""]
-    by_name = and_(
-        _starts_with(Study.patient_name_folded, name),
-        *(Study.patient_name_folded.contains(part, autoescape=True) for part in rest),
-    )
     exact = {search, search.upper()}
-    others = [
+    by_number = [
         _starts_with(column, value) for value in exact for column in (Study.patient_id, Study.accession_number)
     ]
-    return or_(by_name, *others)
+    words = fold(search).replace(",", " ").replace("^", " ").split()
+    if not words:
+        return or_(*by_number)
+    by_name = and_(
+        _starts_with(Study.patient_name_folded, words[0]),
+        *(Study.patient_name_folded.contains(word, autoescape=True) for word in words[1:]),
+    )
+    return or_(by_name, *by_number)
 
 
 def _starts_with(column: Any, prefix: str) -> ColumnElement[bool]:
@@ -258,11 +263,11 @@ def _capped(*conditions: ColumnExpressionArgument[bool]) -> Any:
 
 
 def _cursor(after: str) -> tuple[int, int]:
-    try:
-        key, study_id = after.split(".")
-        return int(key), int(study_id)
-    except ValueError as error:
-        raise Invalid(f"{after!r} is not a place in this list.") from error
+    # Any more digits would be larger than a column.
+    place = re.fullmatch(r"(-?\d{1,18})\.(\d{1,18})", after, re.ASCII)
+    if place is None:
+        raise Invalid(f"{after[:60]!r} is not a place in this list.")
+    return int(place[1]), int(place[2])
 
 
 def _ranked(row: "Row[Any]", policy: Policy) -> RankedRow:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import and_, select, update
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from worklist import audit, clock
@@ -13,6 +13,7 @@ from worklist.tables import (
     Attention,
     BodyPart,
     Calibration,
+    ClassifierState,
     ClassifierVersion,
     Instance,
     OperatingPoint,
@@ -20,6 +21,7 @@ from worklist.tables import (
     Series,
     Study,
 )
+from worklist.triage.image_detail import analyses
 from worklist.triage.policy import current_policy
 from worklist.triage.prediction import Prediction
 from worklist.triage.probability import RULE, attention, calibrated, study_probability
@@ -54,49 +56,64 @@ def record_predictions(session: Session, outcomes: Sequence[Outcome]) -> list[in
     list of int
         The instances that are now done. An attempt whose claim was taken over meanwhile stores nothing.
     """
+    # Studies before their images, as reception takes them, and by id: nobody waits for each other. It also
+    # keeps two workers from each missing the other's image, and a change of policy from missing a study.
+    _lock_studies(session, outcomes)
     held = [(analysis, item) for item in outcomes if (analysis := _held(session, item)) is not None]
     for analysis, item in held:
         _fill(session, analysis, item.prediction)
         session.get_one(Instance, analysis.instance_id).needs_analysis = False
     session.flush()
-    _refresh_studies(session, [analysis for analysis, _ in held])
-    return [analysis.instance_id for analysis, _ in held]
+    done = [analysis.instance_id for analysis, _ in held]
+    for study_id in _study_ids(session, done):
+        refresh_study(session, study_id)
+    return done
 
 
 def mark_without_classifier(session: Session, reason: str) -> int:
-    """Tell every waiting study that nothing is scored, and why; return how many were told."""
+    """Tell every waiting study that nothing is scored, and why; return how many are told something new."""
     statement = (
         update(Study)
-        .where(Study.result == Result.WAITING, Study.is_open)
+        .where(
+            Study.result.in_([Result.WAITING, Result.NO_CLASSIFIER]),
+            Study.result_reason != reason,
+            Study.is_open,
+        )
         .values(result=Result.NO_CLASSIFIER, result_reason=reason)
         .returning(Study.id)
     )
     return len(session.scalars(statement).all())
 
 
-def mark_waiting_again(session: Session) -> int:
-    """Let studies that had no classifier wait for their analysis; return how many there are."""
-    statement = (
-        update(Study)
-        .where(Study.result == Result.NO_CLASSIFIER, Study.is_open)
-        .values(result=Result.WAITING, result_reason="")
-        .returning(Study.id)
-    )
-    return len(session.scalars(statement).all())
+def mark_waiting_again(session: Session, *, told: Sequence[str] | None = None) -> int:
+    """Let studies that had no classifier wait for their analysis; return how many there are.
+
+    With ``told`` only those that were given one of these reasons: whoever knows that a classifier is in charge
+    does not know yet that it can be loaded.
+    """
+    statement = update(Study).where(Study.result == Result.NO_CLASSIFIER, Study.is_open)
+    if told is not None:
+        statement = statement.where(Study.result_reason.in_(told))
+    updated = session.scalars(
+        statement.values(result=Result.WAITING, result_reason="").returning(Study.id)
+    ).all()
+    return len(updated)
 
 
-def refresh_study(session: Session, study_id: int, version: ClassifierVersion) -> None:
+def refresh_study(session: Session, study_id: int) -> None:
     """Recompute a study's probability, flag and rank from the analyses of its current images."""
-    # The update comes first: it holds the row, so that two workers cannot each miss the other's image.
-    session.execute(update(Study).where(Study.id == study_id).values(result_version=Study.result_version + 1))
     study = session.get_one(Study, study_id, populate_existing=True)
-    judgement = _judge(_images(session, study_id, version))
+    images = _images(session, study_id)
+    versions = _versions(session, images)
+    judgement = _judge(images)
     study.result = judgement.result
     study.result_reason = judgement.reason
+    study.result_version += 1
     study.study_probability = study_probability(judgement.probabilities)
     study.probability_rule = RULE
-    study.is_demo_score = version.is_demo
-    study.attention = attention(study.study_probability, _thresholds(session, version, study.body_part))
+    study.is_demo_score = any(version.is_demo for version in versions)
+    thresholds = _thresholds(session, versions[-1], study.body_part) if versions else {}
+    study.attention = attention(study.study_probability, thresholds)
     policy = current_policy(session)
     study.rank_key = rank_key(
         study.received_at, study.study_probability, study.clinical_priority, policy=policy
@@ -163,30 +180,44 @@ def _held(session: Session, outcome: Outcome) -> Analysis | None:
     return session.get_one(Analysis, outcome.analysis_id, populate_existing=True)
 
 
-def _refresh_studies(session: Session, analyses: Sequence[Analysis]) -> None:
-    versions = {analysis.instance_id: analysis.classifier_version_id for analysis in analyses}
-    rows = session.execute(
-        select(Series.study_id, Instance.id).join(Series.instances).where(Instance.id.in_(versions))
-    ).all()
-    # In one order everywhere, so that two workers never wait for each other.
-    for study_id, version_id in sorted({(study_id, versions[instance_id]) for study_id, instance_id in rows}):
-        refresh_study(session, study_id, session.get_one(ClassifierVersion, version_id))
+def _lock_studies(session: Session, outcomes: Sequence[Outcome]) -> None:
+    instance_ids = select(Analysis.instance_id).where(Analysis.id.in_([item.analysis_id for item in outcomes]))
+    study_ids = select(Series.study_id).join(Series.instances).where(Instance.id.in_(instance_ids))
+    session.execute(select(Study.id).where(Study.id.in_(study_ids)).order_by(Study.id).with_for_update()).all()
 
 
-def _images(
-    session: Session, study_id: int, version: ClassifierVersion
-) -> Sequence[tuple[Instance, Analysis | None]]:
-    newest = and_(Analysis.instance_id == Instance.id, Analysis.classifier_version_id == version.id)
-    rows = session.execute(
-        select(Instance, Analysis)
+def _study_ids(session: Session, instance_ids: Sequence[int]) -> Sequence[int]:
+    statement = select(Series.study_id).join(Series.instances).where(Instance.id.in_(instance_ids))
+    return session.scalars(statement.distinct().order_by(Series.study_id)).all()
+
+
+def _images(session: Session, study_id: int) -> Sequence[tuple[Instance, Analysis | None]]:
+    """Return the current images with the analysis that counts for each, the same that the study page shows.
+
+    After a change of the classifier some images of a study may still have the analysis of the former one: it
+    counts, or the study would be judged by half of its images.
+    """
+    instances = session.scalars(
+        select(Instance)
         .join(Instance.series)
-        .outerjoin(Analysis, newest)
         .where(Series.study_id == study_id, Instance.is_current)
-        .order_by(Instance.id, Analysis.id)
+        .order_by(Instance.id)
         .execution_options(populate_existing=True)
-    )
-    # With several preprocessing versions the newest row of an image counts.
-    return list({row[0].id: (row[0], row[1]) for row in rows}.values())
+    ).all()
+    counting = analyses(session, [instance.id for instance in instances])
+    return [(instance, counting.get(instance.id)) for instance in instances]
+
+
+def _versions(
+    session: Session, images: Sequence[tuple[Instance, Analysis | None]]
+) -> Sequence[ClassifierVersion]:
+    """Return the classifier versions that judged a study, the one in charge last."""
+    ids = {found.classifier_version_id for _, found in images if found is not None}
+    return session.scalars(
+        select(ClassifierVersion)
+        .where(ClassifierVersion.id.in_(ids))
+        .order_by(ClassifierVersion.state == ClassifierState.CHAMPION, ClassifierVersion.id)
+    ).all()
 
 
 def _judge(images: Sequence[tuple[Instance, Analysis | None]]) -> _Judgement:
