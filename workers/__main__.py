@@ -3,7 +3,7 @@
 import sys
 
 from workers.app import app
-from worklist import jobs, logs, settings
+from worklist import database, jobs, logs, schema, settings
 from worklist.errors import WorklistError
 
 USAGE = "Usage: python -m workers inference | background | training | scheduler"
@@ -34,6 +34,9 @@ def main() -> int:
         return 2
     logs.configure(settings.current().log_level)
     try:
+        # Before the fork, and before the first job could fail on a schema that is not ours.
+        schema.check(database.engine())
+        database.engine().dispose()
         app.start(arguments(sys.argv[1]))
     except WorklistError as error:
         print(error, file=sys.stderr)  # noqa: T201 - the command line's own words

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from types import TracebackType
 
 import numpy as np
+from celery.exceptions import SoftTimeLimitExceeded
 from numpy.typing import NDArray
 
 from workers import champion, pipeline
@@ -14,7 +15,7 @@ from workers.champion import Champion
 from worklist import archive, database, jobs, logs, settings
 from worklist.classifiers.versions import NoClassifier
 from worklist.dicom.pixels import classifier_greys, displayed_greys
-from worklist.errors import WorklistError
+from worklist.errors import Unavailable, WorklistError
 from worklist.triage import analyses, record
 from worklist.triage.analyses import Claimant, Claimed
 from worklist.triage.prediction import Prediction
@@ -33,6 +34,7 @@ def analyse(instance_id: int) -> int:
         return 0
     claimant = Claimant(_worker_name(), network.version_id, pipeline.PREPROCESSING_VERSION)
     with database.transaction() as session:
+        record.mark_waiting_again(session)
         claims = analyses.claim_batch(session, instance_id, claimant)
     if not claims:
         return 0
@@ -61,6 +63,8 @@ def _predict(claims: Sequence[Claimed], network: Champion) -> list[Prediction]:
     try:
         predicted = iter(pipeline.predict(readable, network.classifier))
         return [item if isinstance(item, Prediction) else next(predicted) for item in images]
+    except SoftTimeLimitExceeded:
+        raise  # the claims run out, and each image gets its next chance alone
     except Exception as error:
         log.exception("batch failed", images=len(claims))
         if len(claims) > 1:
@@ -71,11 +75,18 @@ def _predict(claims: Sequence[Claimed], network: Champion) -> list[Prediction]:
 def _greys(claimed: Claimed) -> NDArray[np.float32] | Prediction:
     try:
         return classifier_greys(displayed_greys(archive.path_of(claimed.file_path)))
+    except (SoftTimeLimitExceeded, Unavailable):
+        raise  # says nothing of this image; the sweep offers it again
     except WorklistError as error:
-        return Prediction(reason=str(error))
+        return Prediction(reason=_sentence(str(error)))
     except Exception as error:
         log.exception("image not readable", instance=claimed.instance_id)
         return Prediction(reason=f"Cannot be analysed: the image cannot be read ({type(error).__name__}).")
+
+
+def _sentence(reason: str) -> str:
+    """Return a reason as the list shows it."""
+    return f"{reason[:1].upper()}{reason[1:].rstrip('.')}."
 
 
 def _worker_name() -> str:

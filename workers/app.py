@@ -5,7 +5,7 @@ from typing import Any
 import structlog
 from celery import Celery, signals
 
-from worklist import database, jobs, logs, schema, settings
+from worklist import database, jobs, logs, settings
 
 log = logs.logger(__name__)
 
@@ -47,13 +47,14 @@ def _log_in_one_form(**_: Any) -> None:
 @signals.celeryd_after_setup.connect
 def _remember_queues(instance: Any, **_: Any) -> None:
     _queues.update(instance.app.amqp.queues.consume_from)
-    schema.check(database.engine())
-    database.forget_engine()
 
 
 @signals.worker_process_init.connect
 def _start_child(**_: Any) -> None:
-    """Begin a child with connections of its own and, for inference, with a warm classifier."""
+    """Begin a child with connections of its own and, for inference, with a warm classifier.
+
+    Celery only logs what a signal handler raises, so nothing that must stop a worker belongs here.
+    """
     database.forget_engine()
     if jobs.Queue.INFERENCE.value in _queues:
         from workers import champion

@@ -113,15 +113,27 @@ class Publisher:
                 self._publish(job, about_id)
                 self._note(broken=False)
             except Exception as error:  # whatever the client raises, the sweep covers it
-                self._note(broken=True, error=type(error).__name__)
+                # Each try at a broker that hangs takes seconds: those behind it are not tried one by one, or
+                # what they wait for would be a line hours long.
+                self._note(broken=True, error=type(error).__name__, dropped=1 + self._drop_waiting())
             finally:
                 self._waiting.task_done()
 
-    def _note(self, *, broken: bool, error: str = "") -> None:
+    def _drop_waiting(self) -> int:
+        dropped = 0
+        while True:
+            try:
+                self._waiting.get_nowait()
+            except queue.Empty:
+                return dropped
+            self._waiting.task_done()
+            dropped += 1
+
+    def _note(self, *, broken: bool, error: str = "", dropped: int = 0) -> None:
         if broken != self._broken:
             self._broken = broken
             if broken:
-                log.error("broker not reachable, jobs are left to the sweep", error=error)
+                log.error("broker not reachable, jobs are left to the sweep", error=error, dropped=dropped)
             else:
                 log.info("broker reachable again")
 

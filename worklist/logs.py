@@ -1,6 +1,7 @@
 """One line per fact, key=value, with ids bound to the context; never a patient's name or ID."""
 
 import logging
+import re
 import sys
 
 import structlog
@@ -13,6 +14,15 @@ def _drop_patient_keys(
 ) -> structlog.types.EventDict:
     for key in PATIENT_KEYS & event.keys():
         event[key] = "(withheld)"
+    return event
+
+
+def _drop_row_details(
+    _logger: object, _method: str, event: structlog.types.EventDict
+) -> structlog.types.EventDict:
+    # PostgreSQL's errors quote the row that broke a constraint, patient and all.
+    if "exception" in event:
+        event["exception"] = re.sub(r"(?m)^DETAIL:.*$", "DETAIL: (withheld)", event["exception"])
     return event
 
 
@@ -36,6 +46,7 @@ def configure(level: str = "INFO") -> None:
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 structlog.processors.format_exc_info,
+                _drop_row_details,
                 structlog.processors.KeyValueRenderer(key_order=["timestamp", "level", "event"]),
             ],
         )

@@ -64,22 +64,13 @@ def register(session: Session, card_path: Path, who: str) -> ClassifierVersion:
     card = _read_card(card_path)
     weights = (card_path.parent / str(card["weights"])).resolve()
     _check_hash(weights, str(card["sha256"]))
-    name = str(card["name"])
+    try:
+        version = _version(card, weights, who)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise Invalid(f"The card {card_path} has a value that does not belong there: {error}.") from error
+    name = version.name
     if session.scalars(select(ClassifierVersion.id).where(ClassifierVersion.name == name)).first():
         raise Conflict(f"A classifier version named {name} is registered already.")
-    version = ClassifierVersion(
-        name=name,
-        state=ClassifierState.DRAFT,
-        weights_path=str(weights),
-        weights_sha256=str(card["sha256"]),
-        input_size_px=int(card["input_size_px"]),
-        is_demo=bool(card["is_demo"]),
-        card=card,
-        registered_at=clock.now(),
-        registered_by=who,
-        calibrations=_calibrations(card),
-        operating_points=_operating_points(card),
-    )
     session.add(version)
     session.flush()
     audit.record(session, who, "classifier.registered", about=("classifier_version", version.id), name=name)
@@ -113,6 +104,25 @@ def versions(session: Session) -> list[ClassifierVersion]:
     return list(session.scalars(select(ClassifierVersion).order_by(ClassifierVersion.id.desc())))
 
 
+def _version(card: dict[str, Any], weights: Path, who: str) -> ClassifierVersion:
+    input_size_px = int(card["input_size_px"])
+    if input_size_px < 1:
+        raise ValueError(f"input_size_px is {input_size_px}")
+    return ClassifierVersion(
+        name=str(card["name"]),
+        state=ClassifierState.DRAFT,
+        weights_path=str(weights),
+        weights_sha256=str(card["sha256"]),
+        input_size_px=input_size_px,
+        is_demo=bool(card["is_demo"]),
+        card=card,
+        registered_at=clock.now(),
+        registered_by=who,
+        calibrations=_calibrations(card),
+        operating_points=_operating_points(card),
+    )
+
+
 def _read_card(path: Path) -> dict[str, Any]:
     try:
         card = json.loads(path.read_text(encoding="utf-8"))
@@ -120,10 +130,12 @@ def _read_card(path: Path) -> dict[str, Any]:
         raise Invalid(f"The card {path} cannot be read: {error.strerror}.") from error
     except ValueError as error:
         raise Invalid(f"The card {path} is not JSON: {error}.") from error
+    if not isinstance(card, dict):
+        raise Invalid(f"The card {path} is not a JSON object.")
     missing = sorted({"name", "weights", "sha256", "input_size_px", "is_demo"} - set(card))
     if missing:
         raise Invalid(f"The card {path} does not say {', '.join(missing)}.")
-    return dict(card)
+    return card
 
 
 def _check_hash(weights: Path, expected: str) -> None:
@@ -138,20 +150,37 @@ def _check_hash(weights: Path, expected: str) -> None:
 
 def _calibrations(card: dict[str, Any]) -> list[Calibration]:
     return [
-        Calibration(body_part=BodyPart(part), slope=float(item["slope"]), intercept=float(item["intercept"]))
+        Calibration(
+            body_part=BodyPart(part), slope=_positive(item["slope"]), intercept=float(item["intercept"])
+        )
         for part, item in card.get("calibration", {}).items()
     ]
 
 
+def _positive(slope: Any) -> float:
+    # With any other slope a higher logit would be a lower probability.
+    if not float(slope) > 0:
+        raise ValueError(f"a calibration has slope {slope}")
+    return float(slope)
+
+
 def _operating_points(card: dict[str, Any]) -> list[OperatingPoint]:
     return [
-        OperatingPoint(body_part=BodyPart(part), attention=Attention(name), **_figures(point))
+        OperatingPoint(body_part=BodyPart(part), attention=_named(name), **_figures(point))
         for part, points in card.get("operating_points", {}).items()
         for name, point in points.items()
     ]
 
 
+def _named(name: str) -> Attention:
+    if name not in (Attention.FLAGGED, Attention.LOOK_CLOSER):
+        raise ValueError(f"there is no operating point {name!r}")
+    return Attention(name)
+
+
 def _figures(point: dict[str, Any]) -> dict[str, float | None]:
+    if not 0 <= float(point["threshold"]) <= 1:
+        raise ValueError(f"an operating point has threshold {point['threshold']}")
     names = ("sensitivity", "specificity")
     ends = tuple(f"{name}_{end}" for name in names for end in ("low", "high"))
     return {name: point.get(name) for name in ("threshold", *names, *ends)}
