@@ -54,7 +54,7 @@ def predict(images: Sequence[Greys], classifier: Network) -> list[Prediction]:
         return [Prediction(reason=item) for item in prepared if isinstance(item, str)]
     logits, evidence = classifier.predict(np.stack([item.square for item in ready]))
     judged = iter(zip(ready, logits, evidence, strict=True))
-    return [_without(item) if isinstance(item, str) else _explained(*next(judged)) for item in prepared]
+    return [Prediction(reason=item) if isinstance(item, str) else _explained(*next(judged)) for item in prepared]
 
 
 def _prepare_or_reason(greys: Greys, size: int) -> Prepared | str:

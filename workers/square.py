@@ -83,7 +83,10 @@ def cut_to_letterbox(evidence: NDArray[np.float32], prepared: Prepared) -> NDArr
     down = _cell_centres(top, height, size, evidence.shape[0])
     across = _cell_centres(left, width, size, evidence.shape[1])
     grid = np.meshgrid(across, down)
-    return cv2.remap(evidence, *grid, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    cut: NDArray[np.float32] = cv2.remap(
+        evidence, *grid, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    )
+    return cut
 
 
 def _cell_centres(start: int, length: int, size: int, cells: int) -> NDArray[np.float32]:
@@ -99,7 +102,7 @@ def _cell_centres(start: int, length: int, size: int, cells: int) -> NDArray[np.
 
 def _white(greys: Greys) -> float:
     """Give the value that means white in an array of this type."""
-    return 1.0 if greys.dtype.kind == "f" else float(np.iinfo(greys.dtype).max)
+    return {"uint8": 255.0, "uint16": 65535.0}.get(greys.dtype.name, 1.0)
 
 
 def _letterbox(height: int, width: int, size: int) -> tuple[int, int, int, int]:
