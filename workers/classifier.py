@@ -81,11 +81,9 @@ def save_weights(network: keras.Model, path: Path) -> str:
     Kernels are stored as float16, which halves the file and moves no probability by more than
     0.001 (measured); vectors stay float32 because float16 cannot hold small variances.
     """
-    arrays = {
-        variable.path: _to_store(np.asarray(variable.value)) for variable in _stored_variables(network)
-    }
+    arrays = {variable.path: _to_store(np.asarray(variable.value)) for variable in _stored_variables(network)}
     with path.open("wb") as file:
-        np.savez(file, **arrays)
+        np.savez(file, allow_pickle=False, **arrays)
     return sha256_of(path)
 
 
@@ -111,9 +109,9 @@ def load_weights(network: keras.Model, path: Path) -> None:
     """
     arrays = _read_arrays(path)
     variables = _stored_variables(network)
-    missing = [v.path for v in variables if v.path not in arrays]
-    if missing or len(arrays) != len(variables):
-        raise Invalid(f"{path.name} does not hold the weights of this network, e.g. {(missing or ['too many'])[0]}")
+    strange = set(arrays) ^ {variable.path for variable in variables}
+    if strange:
+        raise Invalid(f"{path.name} does not hold the weights of this network: {min(strange)} differs")
     for variable in variables:
         array = arrays[variable.path]
         if array.shape != tuple(variable.shape):
@@ -233,4 +231,8 @@ def _compiled(network: keras.Model, side: int) -> Callable[[tf.Tensor], tuple[tf
         outputs = network(greys, training=False)
         return outputs["logit"], outputs["evidence"]
 
-    return tf.function(forward, input_signature=[tf.TensorSpec((None, side, side), tf.float32)])
+    signature = [tf.TensorSpec((None, side, side), tf.float32)]
+    compiled: Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]] = tf.function(
+        forward, input_signature=signature
+    )
+    return compiled

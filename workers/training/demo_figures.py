@@ -78,7 +78,9 @@ class Figures:
     hit_share: float
 
 
-def figures(judged: Sequence[Judged], probabilities: NDArray[np.float64], thresholds: Sequence[float]) -> Figures:
+def figures(
+    judged: Sequence[Judged], probabilities: NDArray[np.float64], thresholds: Sequence[float]
+) -> Figures:
     """Summarise images against the threshold of each one."""
     flagged = probabilities >= np.asarray(thresholds)
     abnormal = np.array([item.is_abnormal for item in judged])

@@ -7,6 +7,7 @@ from multiprocessing import get_context
 
 import numpy as np
 
+from workers.training.dataset import Item, Snapshot, make_item
 from worklist.synthetic import (
     BODY_PARTS,
     LESIONS,
@@ -16,7 +17,6 @@ from worklist.synthetic import (
     draw_radiograph,
     random_film,
 )
-from workers.training.dataset import Item, Snapshot, make_item
 
 log = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-Vector = NDArray[np.float64] | NDArray[np.float32]
+Vector = NDArray[np.floating]
 Rectangle = tuple[int, int, int, int]
 
 
@@ -43,7 +43,7 @@ class Calibration:
     def probability(self, logits: Vector) -> NDArray[np.float64]:
         """Return calibrated probabilities, 0...1, shape (n,)."""
         linear = np.clip(self.slope * np.asarray(logits, np.float64) + self.intercept, -60, 60)
-        return 1 / (1 + np.exp(-linear))
+        return np.asarray(1 / (1 + np.exp(-linear)), np.float64)
 
 
 def fit_calibration(
@@ -84,8 +84,8 @@ def fit_calibration(
 
 def _softened(labels: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return Platt's targets: (n1+1)/(n1+2) for abnormal, 1/(n0+2) for normal."""
-    count = labels.sum()
-    return np.where(labels == 1, (count + 1) / (count + 2), 1 / (len(labels) - count + 2))
+    count = float(labels.sum())
+    return np.asarray(np.where(labels == 1, (count + 1) / (count + 2), 1 / (len(labels) - count + 2)))
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ class OperatingPoint:
 
 def operating_point(labels: Vector, probabilities: Vector, threshold: float) -> OperatingPoint:
     """Measure a threshold: flagged is a probability at or above it."""
-    is_abnormal, is_flagged = np.asarray(labels) == 1, np.asarray(probabilities) >= threshold
+    is_abnormal, is_flagged = np.asarray(labels) == 1, np.asarray(probabilities, np.float64) >= threshold
     sensitivity = int((is_flagged & is_abnormal).sum()), int(is_abnormal.sum())
     specificity = int((~is_flagged & ~is_abnormal).sum()), int((~is_abnormal).sum())
     low, high = wilson(*sensitivity)
@@ -140,7 +140,7 @@ def wilson(hits: int, count: int, z: float = 1.96) -> tuple[float, float]:
 
 def best_threshold(labels: Vector, probabilities: Vector) -> float:
     """Return the threshold with the largest sensitivity + specificity, midway between two images."""
-    values = np.unique(probabilities)
+    values = np.unique(np.asarray(probabilities, np.float64))
     middles = (values[1:] + values[:-1]) / 2
     sums = [
         (point := operating_point(labels, probabilities, float(t))).sensitivity + point.specificity
@@ -185,6 +185,6 @@ def highest_place(heat_map: NDArray[np.float32], crop: Rectangle) -> tuple[float
     return top + (row + 0.5) * height / side, left + (column + 0.5) * width / side
 
 
-def share(values: Sequence[bool]) -> float:
+def share(values: Sequence[bool] | NDArray[np.bool_]) -> float:
     """Return the share of true values, 0...1; not a number of none."""
     return float(np.mean(values)) if len(values) else float("nan")

@@ -184,16 +184,14 @@ class Fit:
             return loss
 
         square = tf.TensorSpec((None, None, None), tf.float32)
-        return tf.function(step, input_signature=[square, tf.TensorSpec((None,)), square, square])
+        signature = [square, tf.TensorSpec((None,)), square, square]
+        compiled: Callable[..., tf.Tensor] = tf.function(step, input_signature=signature)
+        return compiled
 
 
 def _normalisations(network: keras.Model) -> list[keras.layers.Layer]:
     """Return all batch normalisations of a network."""
-    return [
-        layer
-        for layer in network._flatten_layers()
-        if isinstance(layer, keras.layers.BatchNormalization)
-    ]
+    return [layer for layer in network._flatten_layers() if isinstance(layer, keras.layers.BatchNormalization)]
 
 
 def _tensors(batch: Batch) -> tuple[tf.Tensor, ...]:

@@ -4,7 +4,6 @@ It takes seconds once the features are there, needs no gradient through the netw
 best solution.
 """
 
-
 import keras
 import numpy as np
 import tensorflow as tf
@@ -15,7 +14,9 @@ from workers.training.dataset import Snapshot
 Vector = NDArray[np.float64]
 
 
-def pooled_features(network: keras.Model, snapshot: Snapshot, size: int, *, batch: int = 8) -> NDArray[np.float32]:
+def pooled_features(
+    network: keras.Model, snapshot: Snapshot, size: int, *, batch: int = 8
+) -> NDArray[np.float32]:
     """Return the mean of each channel of the last activation, float32, shape (n, channels)."""
     inner = keras.Model(network.input, network.get_layer("dropout").input)
 
@@ -30,7 +31,9 @@ def pooled_features(network: keras.Model, snapshot: Snapshot, size: int, *, batc
     return np.concatenate(parts)
 
 
-def fit_head(network: keras.Model, features: NDArray[np.float32], labels: NDArray[np.float32], *, ridge: float) -> None:
+def fit_head(
+    network: keras.Model, features: NDArray[np.float32], labels: NDArray[np.float32], *, ridge: float
+) -> None:
     """Set the head of a network to the logistic regression on pooled features.
 
     Parameters
@@ -76,5 +79,3 @@ def _weighted_ridge(gram: Vector, slope: Vector, target: Vector, ridge: float) -
     both = np.linalg.solve(system, np.stack([target, np.ones(len(target))], 1))
     bias = both[:, 0].sum() / both[:, 1].sum()
     return both[:, 0] - bias * both[:, 1], float(bias)
-
-

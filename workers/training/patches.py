@@ -107,9 +107,7 @@ def _choose(
     return chosen
 
 
-def _batch(
-    snapshot: Snapshot, look: Look, chosen: list[tuple[int, int | None]], random: Random
-) -> Batch:
+def _batch(snapshot: Snapshot, look: Look, chosen: list[tuple[int, int | None]], random: Random) -> Batch:
     """Cut and augment the chosen images."""
     cuts = [_cut(snapshot, look, index, place, random) for index, place in chosen]
     greys, labels, cells, weights = (np.stack(values) for values in zip(*cuts, strict=True))
@@ -177,9 +175,7 @@ def _exposed(greys: NDArray[np.float32], random: Random) -> NDArray[np.float32]:
     return np.asarray(np.clip(greys, 0, 1), np.float32)
 
 
-def _box_after(
-    box: NDArray[np.int32], matrix: NDArray[np.float64]
-) -> tuple[float, float, float, float] | None:
+def _box_after(box: NDArray[np.int32], matrix: NDArray[np.float64]) -> tuple[float, float, float, float] | None:
     """Return top, left, bottom, right of a box after the map, or None if there is no box."""
     top, left, height, width = box
     if height <= 0:

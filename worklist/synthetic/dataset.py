@@ -254,7 +254,9 @@ def _add_anatomy(dataset: Dataset, radiograph: SyntheticRadiograph, modality: st
 def _code(code: Code) -> Dataset:
     """Return a code as an item of a sequence."""
     item = Dataset()
-    item.CodeValue, item.CodingSchemeDesignator, item.CodeMeaning = code.value, code.scheme_designator, code.meaning
+    item.CodeValue = code.value
+    item.CodingSchemeDesignator = code.scheme_designator
+    item.CodeMeaning = code.meaning
     return item
 
 

@@ -5,7 +5,7 @@ The origin is the middle of the wrist joint. Lengths are those of an adult in mm
 
 from dataclasses import replace
 
-from worklist.synthetic.skeleton import Bone, Joint, Place, Random, Skeleton, along, only, vary
+from worklist.synthetic.skeleton import Bone, Joint, Place, Random, Skeleton, along, vary
 
 # Per finger, thumb first: base of the metacarpal (x, y), its direction in degrees,
 # lengths of metacarpal and phalanges, half-width of the metacarpal shaft.

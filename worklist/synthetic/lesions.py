@@ -127,13 +127,12 @@ def _splinter(part: Part, where: tuple[Tube, float, float], slope: float, random
     )
     middle = tube.point(place / tube.length_mm)
     aside = random.uniform(-0.5, 0.5) * tube.half_width_mm
-    turned = moved(
+    return moved(
         Part(f"{part.name} 2", replace(tube, cuts=cuts)),
         middle,
         float(random.uniform(0.2, 0.5) * random.choice((-1, 1))),
         (aside, random.uniform(-1, 1)),
     )
-    return turned
 
 
 def _piece(part: Part, tube: Tube, cut: Cut, number: int) -> Part:

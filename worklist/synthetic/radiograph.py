@@ -80,7 +80,7 @@ class SyntheticRadiograph:
     @property
     def displayed_greys(self) -> Plane:
         """Return the greys as displayed, 0 black to 1 white, float32, (rows, columns)."""
-        greys = self.stored_values / np.float32(2**self.bits_stored - 1)
+        greys: Plane = self.stored_values.astype(np.float32) / np.float32(2**self.bits_stored - 1)
         return 1 - greys if self.photometric_interpretation == "MONOCHROME1" else greys
 
 

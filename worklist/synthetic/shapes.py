@@ -7,7 +7,7 @@ the edges of a shaft are bright on a radiograph.
 """
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -132,7 +132,7 @@ class Tube:
         return float(half_width[int(np.clip(along, 0, 1) * (_SAMPLES - 1))] * self.half_width_mm)
 
 
-@lru_cache(maxsize=None)
+@cache
 def _sampled(outline: str) -> tuple[Plane, Plane, Plane]:
     """Return centre, half-width and cortex along an outline, each (_SAMPLES,), relative."""
     shape = OUTLINES[outline]
@@ -140,7 +140,7 @@ def _sampled(outline: str) -> tuple[Plane, Plane, Plane]:
     rows = np.asarray(shape.rows)
     centre, half_width, cortex = (PchipInterpolator(rows[:, 0], rows[:, column])(along) for column in (1, 2, 3))
     half_width = half_width * _cap(along, shape.start_cap) * _cap(1 - along, shape.end_cap)
-    return tuple(v.astype(np.float32) for v in (centre, half_width, cortex))  # type: ignore[return-value]
+    return centre.astype(np.float32), half_width.astype(np.float32), cortex.astype(np.float32)
 
 
 def _cap(along: NDArray[np.float64], length: float) -> NDArray[np.float64]:
@@ -240,4 +240,4 @@ def _kept(cut: Cut, along: Plane, across: Plane) -> Plane:
     line = np.float32(cut.at_mm) + np.float32(cut.slope) * across
     line += np.float32(0.09 * cut.width_mm) * teeth
     distance = np.float32(cut.keep * 2) * (along - line) + np.float32(0.5)
-    return np.clip(distance, 0, 1)
+    return np.asarray(np.clip(distance, 0, 1), np.float32)
