@@ -170,6 +170,8 @@ def add_headers(response: Response) -> Response:
 
 def _load(cookie: str) -> Person | None:
     user_id, _, epoch = cookie.partition(".")
+    if not (user_id.isdecimal() and epoch.isdecimal()):
+        return None  # signed by an older release
     with database.reading() as db:
         user = accounts.signed_in_user(db, int(user_id), int(epoch))
         return _person(user) if user else None
