@@ -1,4 +1,4 @@
-"""A private PostgreSQL server for the tests: started once per run, a fresh database for each test.
+"""A private PostgreSQL server for the tests: started once per run, an empty database for each test.
 
 Nothing of an installed server is touched: own folder, own free port on the loopback address, no durability.
 """
@@ -16,7 +16,9 @@ from pathlib import Path
 import psycopg
 import pytest
 
+import worklist.tables  # noqa: F401 - fills the metadata
 from worklist import database, schema
+from worklist.database import Base
 
 MISSING = (
     "These tests need PostgreSQL 15 or newer and found no 'initdb', neither on PATH nor in "
@@ -65,12 +67,21 @@ class Server:
         """Return the address of one database, as a site would configure it."""
         return f"postgresql://worklist@127.0.0.1:{self.port}/{name}"
 
-    def create(self, template: str = "template0") -> str:
+    def create(self) -> str:
         """Make a database with a name of its own and return the name."""
         name = f"test_{next(self._numbers)}"
-        details = LOCALE if template == "template0" else "STRATEGY file_copy"
-        self._execute(f"CREATE DATABASE {name} TEMPLATE {template} {details}")
+        self._execute(f"CREATE DATABASE {name} TEMPLATE template0 {LOCALE}")
         return name
+
+    def empty(self, name: str) -> None:
+        """Remove all rows; five times faster than another database, and most tests have left none."""
+        self._execute(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'")
+        tables = [table.name for table in Base.metadata.sorted_tables]
+        with psycopg.connect(self.url(name), autocommit=True) as connection:
+            is_dirty = " OR ".join(f'EXISTS (SELECT FROM "{table}")' for table in tables)
+            if connection.execute(f"SELECT {is_dirty}".encode()).fetchone() == (True,):
+                names = ", ".join(f'"{table}"' for table in tables)
+                connection.execute(f"TRUNCATE {names} RESTART IDENTITY".encode())
 
     def drop(self, name: str) -> None:
         """Remove a database, whoever is still connected."""
@@ -112,8 +123,7 @@ def postgresql_server() -> Iterator[Server]:
 
 
 @pytest.fixture(scope="session")
-def postgresql_template(postgresql_server: Server) -> str:
-    """The name of an empty database with today's schema, made by the migrations once per run."""
+def _migrated_database(postgresql_server: Server) -> str:
     name = postgresql_server.create()
     engine = database.make_engine(postgresql_server.url(name))
     schema.upgrade(engine)
@@ -122,11 +132,10 @@ def postgresql_template(postgresql_server: Server) -> str:
 
 
 @pytest.fixture
-def postgresql_url(postgresql_server: Server, postgresql_template: str) -> Iterator[str]:
-    """The address of a fresh database with today's schema."""
-    name = postgresql_server.create(postgresql_template)
-    yield postgresql_server.url(name)
-    postgresql_server.drop(name)
+def postgresql_url(postgresql_server: Server, _migrated_database: str) -> Iterator[str]:
+    """The address of a database with today's schema and no rows, whatever the test before left in it."""
+    yield postgresql_server.url(_migrated_database)
+    postgresql_server.empty(_migrated_database)
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """The rank key: nobody starves, nobody is passed beyond the printed bound, and the clock changes nothing."""
 
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import pytest
 from hypothesis import assume, given
@@ -12,9 +13,9 @@ EIGHT = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 MILLISECOND = timedelta(milliseconds=1)
 
-arrivals = st.datetimes(
-    min_value=datetime(2020, 1, 1), max_value=datetime(2035, 1, 1), timezones=st.just(UTC)
-)  # fmt: skip
+# Hypothesis wants the limits naive and adds the zone.
+FIRST, LAST = datetime(2020, 1, 1), datetime(2035, 1, 1)  # noqa: DTZ001
+arrivals = st.datetimes(FIRST, LAST, timezones=st.just(UTC))
 probabilities = st.none() | st.floats(0, 1)
 priorities = st.sampled_from(["STAT", "HIGH", "ROUTINE"])
 taus = st.timedeltas(timedelta(), timedelta(hours=4))
@@ -26,7 +27,14 @@ policies = st.builds(
 )
 
 
-@given(arrivals, probabilities, priorities, policies, st.timedeltas(MILLISECOND, timedelta(days=400)), probabilities)
+@given(
+    arrivals,
+    probabilities,
+    priorities,
+    policies,
+    st.timedeltas(MILLISECOND, timedelta(days=400)),
+    probabilities,
+)
 def test_no_routine_study_arriving_after_the_printed_bound_can_pass(
     arrival, probability, priority, policy, later, rival_probability
 ):
@@ -36,7 +44,9 @@ def test_no_routine_study_arriving_after_the_printed_bound_can_pass(
 
 
 @given(arrivals, probabilities, priorities, policies)
-def test_a_routine_study_arriving_well_before_the_printed_bound_can_pass(arrival, probability, priority, policy):
+def test_a_routine_study_arriving_well_before_the_printed_bound_can_pass(
+    arrival, probability, priority, policy
+):
     key = rank_key(arrival, probability, priority, policy=policy)
     rival_arrival = overtaking_bound(key, policy) - 2 * MILLISECOND
     assert rank_key(rival_arrival, 1.0, "ROUTINE", policy=policy) < key
@@ -79,7 +89,7 @@ def test_the_order_never_changes_with_the_clock(studies, policy, passed):
 
     in_order = sorted(studies, key=lambda study: rank_key(*study, policy=policy))
     worths = [worth(study) for study in in_order]
-    assert all(above >= below - MILLISECOND for above, below in zip(worths, worths[1:], strict=False))
+    assert all(above >= below - MILLISECOND for above, below in pairwise(worths))
 
 
 @given(arrivals, st.floats(0, 1), st.floats(0, 1), priorities, policies)
