@@ -10,19 +10,21 @@ PS3.5 7.1 (elements), 7.5 (nesting), 6.2.2 (UN of undefined length), A.5 (deflat
 """
 
 import mmap
-import re
 import struct
 import zlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from worklist.errors import Invalid
 
 ITEM, ITEM_END, SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
 PIXEL_DATA = frozenset({0x7FE00008, 0x7FE00009, 0x7FE00010})
 UNDEFINED = 0xFFFFFFFF
-STEPS = 300_000
+ENDLESS = 2**63
+STEPS = 100_000
+STRIDE = 8 * 1024
 LONGEST_VALUE = 16_384
 INFLATED_PREFIX = 8 * 1024**2
 
@@ -32,13 +34,11 @@ DEFLATED = frozenset({"1.2.840.10008.1.2.1.99", "1.2.840.10008.1.2.4.95", "1.2.8
 LONG_VRS = frozenset(
     {b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV"}
 )
-EMPTY_ITEMS = re.compile(rb"(?:\xfe\xff\x00\xe0\x00\x00\x00\x00)+|(?:\xff\xfe\xe0\x00\x00\x00\x00\x00)+")
 
 Bytes = bytes | mmap.mmap
 
 
-@dataclass(frozen=True)
-class Element:
+class Element(NamedTuple):
     """Where one element lies; ``depth`` is 0 outside of all sequences, 2 inside an item."""
 
     tag: int
@@ -49,25 +49,34 @@ class Element:
     outermost: int
 
 
-@dataclass
-class _Level:
-    """An open sequence or item; without an end it lasts until its delimiter."""
+class _Level(NamedTuple):
+    """An open sequence or item; it lasts to its end, or to its delimiter if that is `ENDLESS`."""
 
     tag: int
-    end: int | None
+    end: int
     is_implicit: bool
 
 
-@dataclass
 class Walk:
     """One pass over the elements from an offset on."""
 
-    data: Bytes
-    offset: int = 0
-    is_implicit: bool = False
-    is_big_endian: bool = False
-    enter: frozenset[int] = frozenset()
-    _levels: list[_Level] = field(default_factory=list)
+    def __init__(
+        self,
+        data: Bytes,
+        offset: int = 0,
+        *,
+        is_implicit: bool = False,
+        is_big_endian: bool = False,
+        enter: frozenset[int] = frozenset(),
+    ) -> None:
+        order = ">" if is_big_endian else "<"
+        self._data = data
+        self._offset = offset
+        self._is_implicit = is_implicit
+        self._enter = enter
+        self._levels: list[_Level] = []
+        self._head = struct.Struct(f"{order}HH2sH").unpack_from
+        self._length = struct.Struct(f"{order}I").unpack_from
 
     def __iter__(self) -> Iterator[Element]:
         """Yield every element that can be reached without entering sequences of known length.
@@ -77,74 +86,65 @@ class Walk:
         Invalid
             If there are more than `STEPS` elements and items.
         """
-        size = len(self.data)
+        size, levels = len(self._data), self._levels
         for _ in range(STEPS):
-            self._leave_finished_levels()
-            if self.offset + 8 > size:
+            while levels and self._offset >= levels[-1].end:
+                levels.pop()
+            if self._offset + 8 > size:
                 return
-            element, is_unknown = self._next()
+            element, vr = self._next()
+            self._offset = element.start
             if element.tag >> 16 == 0xFFFE:
                 self._on_delimiter(element)
-                continue
-            self._move_past(element, is_unknown)
-            yield element
+            else:
+                self._move_past(element, vr)
+                yield element
         raise Invalid(f"The header has more than {STEPS} elements and sequence items.")
 
-    def _leave_finished_levels(self) -> None:
-        while self._levels and self._levels[-1].end is not None and self.offset >= self._levels[-1].end:
-            self._levels.pop()
-
-    def _next(self) -> tuple[Element, bool]:
-        """Decode tag, VR and length at the current offset; also say if the VR is UN."""
-        order = ">" if self.is_big_endian else "<"
-        group, number = struct.unpack_from(f"{order}HH", self.data, self.offset)
-        vr = self._vr(group)
-        if vr in LONG_VRS and self.offset + 12 <= len(self.data):
-            (length,) = struct.unpack_from(f"{order}I", self.data, self.offset + 8)
-            start = self.offset + 12
-        elif vr:
-            (length,) = struct.unpack_from(f"{order}H", self.data, self.offset + 6)
-            start = self.offset + 8
-        else:
-            (length,) = struct.unpack_from(f"{order}I", self.data, self.offset + 4)
-            start = self.offset + 8
-        outermost = self._levels[0].tag if self._levels else 0
-        tag = group << 16 | number
-        return Element(tag, self.offset, start, length, len(self._levels), outermost), vr == b"UN"
-
-    def _vr(self, group: int) -> bytes:
-        """Return the VR, or nothing where there is none: delimiters, implicit VR, writers that forgot it."""
-        if group == 0xFFFE or (self._levels[-1].is_implicit if self._levels else self.is_implicit):
-            return b""
-        vr = self.data[self.offset + 4 : self.offset + 6]
-        return vr if vr.isalpha() and vr.isupper() else b""
+    def _next(self) -> tuple[Element, bytes]:
+        """Decode tag, VR and length at the current offset."""
+        at, levels = self._offset, self._levels
+        group, number, vr, length = self._head(self._data, at)
+        start = at + 8
+        is_implicit = levels[-1].is_implicit if levels else self._is_implicit
+        # Delimiters have no VR, and some writers forget it.
+        if is_implicit or group == 0xFFFE or not (vr.isalpha() and vr.isupper()):
+            (length,) = self._length(self._data, at + 4)
+        elif vr in LONG_VRS and at + 12 <= len(self._data):
+            (length,) = self._length(self._data, start)
+            start += 4
+        outermost = levels[0].tag if levels else 0
+        return Element(group << 16 | number, at, start, length, len(levels), outermost), vr
 
     def _on_delimiter(self, element: Element) -> None:
-        self.offset = element.start
         if element.tag != ITEM:
             if self._levels:
                 self._levels.pop()
         elif element.length == UNDEFINED:
-            self._open(ITEM, None)
+            self._open(ITEM, ENDLESS)
         elif element.length == 0:
-            run = EMPTY_ITEMS.match(self.data, element.at)
-            self.offset = run.end() if run else element.start
-        elif len(self._levels) == 1 and self._levels[0].tag in self.enter:
+            self._skip_empty_items(element.at)
+        elif len(self._levels) == 1 and self._levels[0].tag in self._enter:
             self._open(ITEM, element.start + element.length)
         else:
-            self.offset = element.start + element.length
+            self._offset += element.length
 
-    def _move_past(self, element: Element, is_unknown: bool) -> None:
-        self.offset = element.start
+    def _skip_empty_items(self, at: int) -> None:
+        """Step over a run of empty items in large strides."""
+        one = bytes(self._data[at : at + 8])
+        while self._data[self._offset : self._offset + STRIDE] == one * (STRIDE // 8):
+            self._offset += STRIDE
+
+    def _move_past(self, element: Element, vr: bytes) -> None:
         if element.length == UNDEFINED:
-            self._open(element.tag, None, is_implicit=is_unknown)
-        elif element.tag in self.enter and not self._levels:
+            self._open(element.tag, ENDLESS, is_implicit=vr == b"UN")
+        elif not self._levels and element.tag in self._enter:
             self._open(element.tag, element.start + element.length)
         else:
-            self.offset = element.start + element.length
+            self._offset += element.length
 
-    def _open(self, tag: int, end: int | None, *, is_implicit: bool = False) -> None:
-        inherited = self._levels[-1].is_implicit if self._levels else self.is_implicit
+    def _open(self, tag: int, end: int, *, is_implicit: bool = False) -> None:
+        inherited = self._levels[-1].is_implicit if self._levels else self._is_implicit
         self._levels.append(_Level(tag, end, is_implicit or inherited))
 
 
@@ -237,13 +237,9 @@ def _inflated_prefix(data: Bytes, start: int) -> bytes:
 
 
 def _collect(data: Bytes, start: int, syntax: str, wanted: Wanted) -> Found:
-    walk = Walk(
-        data,
-        start,
-        is_implicit=not _looks_explicit(data, start),
-        is_big_endian=syntax == BIG_ENDIAN,
-        enter=wanted.enter,
-    )
+    is_big_endian = syntax == BIG_ENDIAN
+    is_implicit = not _looks_explicit(data, start)
+    walk = Walk(data, start, is_implicit=is_implicit, is_big_endian=is_big_endian, enter=wanted.enter)
     values: dict[int, bytes] = {}
     codes: dict[tuple[int, int], bytes] = {}
     is_truncated = False
@@ -256,7 +252,7 @@ def _collect(data: Bytes, start: int, syntax: str, wanted: Wanted) -> Found:
                 break
         elif element.depth == 2 and element.outermost in wanted.enter:
             codes.setdefault((element.outermost, element.tag), _value(data, element))
-    return Found(syntax, values, codes, walk.is_big_endian, is_truncated)
+    return Found(syntax, values, codes, is_big_endian, is_truncated)
 
 
 def _looks_explicit(data: Bytes, start: int) -> bool:

@@ -1,0 +1,5 @@
+"""Rows are made on both databases."""
+
+from tests.both_engines import site
+
+__all__ = ["site"]

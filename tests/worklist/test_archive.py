@@ -1,0 +1,134 @@
+"""Files on disk: where they go, in which order, and what happens when the disk does not want them."""
+
+import os
+import shutil
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import forget
+from worklist import archive
+from worklist.errors import Invalid, NotFound, Unavailable
+from worklist.settings import Settings
+
+MORNING = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
+
+
+def spooled(content: bytes = b"an image") -> Path:
+    path = archive.new_spool_path()
+    path.write_bytes(content)
+    return path
+
+
+def test_kept_file_is_found_again_with_its_hash_and_size(site: Settings) -> None:
+    kept = archive.keep(spooled(b"abc"), MORNING)
+    assert archive.path_of(kept.file_path).read_bytes() == b"abc"
+    assert kept.sha256 == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    assert kept.file_bytes == 3
+    assert kept.file_path.startswith("2026/03/02/")
+    assert archive.describe(kept.file_path) == kept
+
+
+def test_bytes_are_synced_before_the_name_exists_and_the_name_afterwards(
+    site: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = spooled()
+    steps: list[str] = []
+    sync, rename = os.fsync, Path.rename
+
+    def record_sync(descriptor: int) -> None:
+        steps.append("sync file" if os.fstat(descriptor).st_size == 8 else "sync folder")
+        sync(descriptor)
+
+    def record_rename(old: Path, new: Path) -> Path:
+        steps.append("rename")
+        return rename(old, new)
+
+    monkeypatch.setattr(os, "fsync", record_sync)
+    monkeypatch.setattr(Path, "rename", record_rename)
+    archive.keep(path, MORNING)
+    # The folders of a new day are synced into their parents, too.
+    assert [step for step in steps if step != "sync folder"] == ["sync file", "rename"]
+    assert steps[-1] == "sync folder"
+    assert steps[0] == "sync file"
+
+
+def test_spool_lies_in_the_file_system_of_the_archive(site: Settings) -> None:
+    assert archive.spool_folder().stat().st_dev == site.archive_folder.stat().st_dev
+
+
+def test_too_little_free_space_refuses_with_both_figures(
+    site: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WORKLIST_MINIMUM_FREE_BYTES", str(10**18))
+    forget()
+    with pytest.raises(Unavailable, match=r"GB free, less than the 1000000000.0 GB of WORKLIST_MINIMUM_FREE"):
+        archive.keep(spooled(), MORNING)
+
+
+def test_failing_disk_is_unavailable_and_leaves_no_file(
+    site: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = spooled()
+
+    def fail(_descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(Unavailable, match="No space left on device"):
+        archive.keep(path, MORNING)
+    assert list(archive.files_since(date(2026, 3, 2))) == []
+
+
+def test_path_that_leads_out_of_the_archive_is_refused(site: Settings) -> None:
+    for path in ("../worklist.sqlite", "/etc/passwd", "2026/../../worklist.sqlite"):
+        with pytest.raises(Invalid, match="outside of the archive"):
+            archive.path_of(path)
+
+
+def test_missing_file_is_not_found(site: Settings) -> None:
+    with pytest.raises(NotFound, match="missing in the archive"):
+        archive.path_of("2026/03/02/none.dcm")
+
+
+def test_files_since_a_day_leave_older_ones_out(site: Settings) -> None:
+    older = archive.keep(spooled(), datetime(2025, 12, 31, 23, 59, tzinfo=UTC))
+    newer = archive.keep(spooled(), MORNING)
+    set_aside = archive.quarantine(archive.keep(spooled(), MORNING).file_path)
+    assert list(archive.files_since(date(2026, 1, 1))) == [newer.file_path]
+    assert list(archive.files_since(date(2025, 1, 1))) == [older.file_path, newer.file_path]
+    assert archive.path_of(set_aside).is_file()
+
+
+def test_start_empties_the_spool_of_an_interrupted_receiver(site: Settings) -> None:
+    left_over = spooled()
+    with archive.sole_receiver():
+        assert not left_over.exists()
+        begun = spooled()
+    assert begun.exists()
+
+
+def test_second_receiver_on_the_same_archive_is_refused(site: Settings) -> None:
+    with archive.sole_receiver():
+        begun = spooled()
+        with pytest.raises(Unavailable, match="Another receiver already uses"), archive.sole_receiver():
+            pass
+        assert begun.exists()
+    with archive.sole_receiver():
+        pass
+
+
+def test_archive_folder_that_cannot_be_made_is_unavailable(site: Settings) -> None:
+    site.archive_folder.write_text("a file where the folder should be")
+    with pytest.raises(Unavailable, match="archive disk failed"):
+        archive.new_spool_path()
+
+
+def test_removed_file_may_be_removed_again(site: Settings) -> None:
+    kept = archive.keep(spooled(), MORNING)
+    archive.remove(kept.file_path)
+    archive.remove(kept.file_path)
+    assert not archive.has(kept.file_path)
+    shutil.rmtree(site.archive_folder)
+    assert list(archive.files_since(date(2026, 1, 1))) == []
