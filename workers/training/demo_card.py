@@ -104,7 +104,7 @@ def _part_figures(labels: NDArray[np.float32], logits: NDArray[np.float32]) -> P
     )
 
 
-def write_card(path: Path, recipe: Recipe, found: dict[str, PartFigures], *, sha256: str) -> None:
+def write_card(path: Path, recipes: tuple[Recipe, ...], found: dict[str, PartFigures], *, sha256: str) -> None:
     """Write the card beside the weights."""
     card: dict[str, Any] = {
         "name": NAME,
@@ -113,7 +113,7 @@ def write_card(path: Path, recipe: Recipe, found: dict[str, PartFigures], *, sha
         "architecture": "DenseNet201, global average pooling, dropout, one logit",
         "weights": "weights.npz",
         "sha256": sha256,
-        "input_size_px": recipe.input_size_px,
+        "input_size_px": recipes[0].input_size_px,
         "preprocessing_version": PREPROCESSING_VERSION,
         "data": {
             name: f"synthetic patients {seeds.start} to {seeds.stop - 1}, each once normal, once with a lesion"
@@ -123,7 +123,8 @@ def write_card(path: Path, recipe: Recipe, found: dict[str, PartFigures], *, sha
                 ("test", TEST_SEEDS),
             )
         },
-        "recipe": {"command": "python -m workers.training.demo --work FOLDER", **asdict(recipe)},
+        "command": "python -m workers.training.demo --work FOLDER",
+        "recipes": [asdict(recipe) for recipe in recipes],
         "calibration": {part: asdict(f.calibration) for part, f in found.items()},
         "operating_points": {
             part: {"flagged": f.flagged.figures(), "look_closer": f.look_closer.figures()}
