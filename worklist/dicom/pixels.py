@@ -45,6 +45,7 @@ class DisplayedGreys:
         The native depth: one grey is one step of the modality values, counted
         from the darkest value that a pixel could have. The window is not
         applied, except where the values of interest are a table or a sigmoid.
+        Padding is 0.
     window : Window
         The default window in units of these greys.
     minimum, maximum : int
@@ -274,8 +275,11 @@ def _window(
 
 
 def _native_greys(brightness: Values, step: float, window: Window) -> tuple[NDArray[np.uint16], Window]:
-    """Count steps from the darkest possible value; wider steps where 65536 are not enough."""
-    darkest, brightest = float(brightness.min()), float(brightness.max())
+    """Count steps from the darkest possible value; wider steps where 65536 are not enough.
+
+    A window that begins below that value moves 0 down to its beginning, so that 0 stays black.
+    """
+    darkest, brightest = min(float(brightness.min()), window.lower), float(brightness.max())
     step = max(step, (brightest - darkest) / WHITE)
     greys = np.rint((brightness - darkest) / step).astype(np.uint16)
     return greys, Window((window.lower - darkest) / step, (window.upper - darkest) / step)
