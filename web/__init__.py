@@ -1,12 +1,10 @@
 """What people see: sign-in, the ranked list, the study page; served by WSGI."""
 
-import importlib
-import importlib.util
 from datetime import timedelta
 
 from flask import Flask
 
-from web import account, errors, health, security, shown, worklist_page
+from web import account, errors, health, pixels, security, shown, study, worklist_page
 from worklist import settings
 from worklist.errors import Invalid
 from worklist.settings import Settings
@@ -38,9 +36,8 @@ def create_app(chosen: Settings | None = None) -> Flask:
     security.protect(app)
     errors.register(app)
     shown.register(app)
-    for screen in (account, worklist_page, health):
+    for screen in (account, worklist_page, study, pixels, health):
         app.register_blueprint(screen.bp)
-    _register_screens_of_a_study(app)
     return app
 
 
@@ -51,11 +48,3 @@ def _secret_key(effective: Settings) -> str:
             "random characters, for example the output of 'openssl rand -hex 32', kept between starts."
         )
     return effective.secret_key
-
-
-def _register_screens_of_a_study(app: Flask) -> None:
-    for name in ("web.study", "web.pixels"):
-        if importlib.util.find_spec(name):
-            app.register_blueprint(importlib.import_module(name).bp)
-    if "study.page" not in app.view_functions:
-        app.add_url_rule("/studies/<int:study_id>", "study.page", lambda study_id: str(study_id))
