@@ -12,6 +12,7 @@ from werkzeug.datastructures import MultiDict
 
 from web import security
 from web.worklist_page import filters_from, query_of
+from worklist import clock
 from worklist.errors import Invalid
 from worklist.reading import claims, verdicts
 from worklist.reading.verdicts import PastVerdict, Seen, Undoable
@@ -83,6 +84,11 @@ class Shown:
     def can_retract(self) -> bool:
         """May this person take the standing verdict back?"""
         return self.standing is not None and (self.own is not None or security.person().role is Role.LEAD)
+
+    @property
+    def can_be_passed(self) -> bool:
+        """Could a routine study that arrives now still be put before this one?"""
+        return clock.now() < self.study.cannot_be_passed_after
 
     @property
     def flag_threshold(self) -> float | None:
