@@ -15,10 +15,11 @@ export class View {
    * @param {HTMLElement} element the page's `.view`
    * @param {import('@cornerstonejs/core').RenderingEngine} engine
    * @param {string} id name of the viewport
+   * @param {function(View): void} onRetry the reader wants a failed image loaded again
    */
-  constructor(element, engine, id) {
+  constructor(element, engine, id, onRetry) {
     Object.assign(this, { element, engine, id });
-    this.parts = makeParts(element, () => this.show(this.source, this.withHeatMap));
+    this.parts = makeParts(element, () => onRetry(this));
     engine.enableElement({
       viewportId: id, type: Enums.ViewportType.STACK, element: this.parts.image, defaultOptions: { background: [0, 0, 0] },
     });

@@ -56,16 +56,27 @@ export class Viewer {
     if (!place) this.root.append(element);
     this.root.style.setProperty('--viewer-columns', this.views.length + 1);
     this.made += 1;
-    const view = new View(element, this.engine, `view-${this.made}`);
+    const view = new View(element, this.engine, `view-${this.made}`, (failed) => this.#retry(failed));
     element.addEventListener('dblclick', () => { this.#choose(element); this.maximise(); });
     this.views.push(view);
   }
 
-  #finish(sources, failures, milliseconds) {
-    const isError = failures.length === sources.length;
-    if (isError) this.root.dataset.error = failures[0] ?? 'This study has no image.';
-    this.root.dataset.state = isError ? 'error' : 'ready';
+  async #retry(view) {
+    const failure = await view.show(view.source, !this.isLocked);
+    this.#settle([failure].filter(Boolean));
+  }
+
+  /** Ready as soon as there is something to read. */
+  #settle(failures) {
+    const isReady = this.views.some((view) => view.isReady);
+    if (isReady) delete this.root.dataset.error;
+    else this.root.dataset.error = failures[0] ?? 'This study has no image.';
+    this.root.dataset.state = isReady ? 'ready' : 'error';
     this.changed();
+  }
+
+  #finish(sources, failures, milliseconds) {
+    this.#settle(failures);
     const detail = { instances: sources.map(({ instance }) => instance), failures, milliseconds };
     this.root.dispatchEvent(new CustomEvent('viewer:ready', { bubbles: true, detail }));
   }
