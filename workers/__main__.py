@@ -1,10 +1,13 @@
 """Start a worker or the scheduler with the flags that belong to it: ``python -m workers inference``."""
 
 import sys
+import time
+from urllib.parse import urlsplit
 
-from workers.app import app
 from worklist import database, jobs, logs, schema, settings
 from worklist.errors import WorklistError
+
+log = logs.logger(__name__)
 
 USAGE = "Usage: python -m workers inference | background | training | scheduler"
 KINDS = {
@@ -32,16 +35,34 @@ def main() -> int:
     if len(sys.argv) != 2 or sys.argv[1] not in {*KINDS, "scheduler"}:
         print(USAGE, file=sys.stderr)  # noqa: T201 - the command line's own words
         return 2
-    logs.configure(settings.current().log_level)
     try:
+        logs.configure(settings.current().log_level)
         # Before the fork, and before the first job could fail on a schema that is not ours.
         schema.check(database.engine())
         database.engine().dispose()
+        _wait_for_broker()
+        # Only now: the application reads the settings when it is imported.
+        from workers.app import app
+
         app.start(arguments(sys.argv[1]))
     except WorklistError as error:
         print(error, file=sys.stderr)  # noqa: T201 - the command line's own words
         return 1
     return 0
+
+
+def _wait_for_broker() -> None:
+    """Say in one sentence that nobody answers, and start as soon as somebody does."""
+    is_told = False
+    while not jobs.broker_answers():
+        if not is_told:
+            where = urlsplit(settings.current().broker_url)
+            log.error(
+                f"No broker answers at {where.hostname}:{where.port or 6379}: start Redis or Valkey there, or "
+                "set WORKLIST_BROKER_URL. Waiting for it."
+            )
+            is_told = True
+        time.sleep(2)
 
 
 if __name__ == "__main__":

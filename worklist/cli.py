@@ -179,9 +179,8 @@ def list_sources() -> None:
     with database.reading() as session:
         for row in sources.all_sources(session):
             state = "may send" if row.is_enabled else "refused"
-            click.echo(
-                f"{row.ae_title}@{row.address}  {state}  last seen {row.last_seen_at:%Y-%m-%d %H:%M} UTC"
-            )
+            seen = f"{row.last_seen_at:%Y-%m-%d %H:%M} UTC"
+            click.echo(f"{row.ae_title} at {row.address}  {state}  last seen {seen}")
 
 
 @worklist.command()

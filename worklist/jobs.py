@@ -146,6 +146,16 @@ def producer() -> Celery:
     return client
 
 
+def broker_answers() -> bool:
+    """Say whether the broker can be reached now; it takes four seconds at most to find out."""
+    with producer().connection() as connection:
+        try:
+            connection.ensure_connection(max_retries=1, interval_start=0, interval_step=0, timeout=4)
+        except connection.connection_errors:
+            return False
+        return True
+
+
 def _publish(job: Job, about_id: int | None) -> None:
     producer().send_task(
         job.name, args=[] if about_id is None else [about_id], queue=job.queue.value, retry=False

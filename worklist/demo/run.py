@@ -24,8 +24,8 @@ from worklist.errors import Unavailable
 from worklist.sender.send import send_folder
 from worklist.tables import Result, Study
 
-READY_SECONDS = 90
-RANKED_SECONDS = 300
+READY_SECONDS = 180
+RANKED_SECONDS = 600
 
 
 class Stopped(BaseException):
