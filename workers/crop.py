@@ -40,6 +40,7 @@ LINE_STEP = 6
 OUTER = 0.3
 FLAT_SPREAD = 30
 FLAT_PROFILE = 3
+BLANK_RANGE = 20
 
 # A slope is an edge when it stands out of the image's other slopes and of the noise around it.
 SMALLEST_SLOPE = 6
@@ -149,23 +150,26 @@ def _field(thumbnail: NDArray[np.float32]) -> Rectangle:
     Returns (top, left, height, width) in pixels of the reduced copy.
     """
     letterless = cv2.morphologyEx(thumbnail, cv2.MORPH_OPEN, _ellipse(OPEN))
+    darkest, brightest = np.percentile(letterless, (2, 98))
+    blanks = (float(darkest) + BLANK_RANGE, float(brightest) - BLANK_RANGE)
     insets = [0, 0, 0, 0]  # top, right, bottom, left
     for turn in (0, 1, 2, 3) * 2:
         top, right, bottom, left = (insets[(side + turn) % 4] for side in range(4))
         view = np.rot90(letterless, turn)
         view = view[top : view.shape[0] - bottom, left : view.shape[1] - right]
-        insets[turn] += _rows_to_peel(np.ascontiguousarray(view))
+        insets[turn] += _rows_to_peel(np.ascontiguousarray(view), blanks)
     top, right, bottom, left = insets
     height, width = thumbnail.shape
     return top, left, height - top - bottom, width - left - right
 
 
-def _rows_to_peel(view: NDArray[np.float32]) -> int:
+def _rows_to_peel(view: NDArray[np.float32], blanks: tuple[float, float]) -> int:
     """Count the rows down to the innermost straight line that has nothing above it.
 
-    The guards on what lies above matter: without them a limb with an exactly
-    straight outline would be taken for a collimator and lose half of itself. A
-    narrow finger hardly moves the percentiles, but it does move the profile.
+    Nothing means: flat, and as dark or as bright as the image gets. Without these
+    guards a limb with an exactly straight outline would be taken for a collimator
+    and lose half of itself. A narrow finger hardly moves the percentiles of what
+    lies above the line, but it does move the profile across it.
     """
     if min(view.shape) < SMALLEST_SIDE_PX:
         return 0
@@ -175,7 +179,8 @@ def _rows_to_peel(view: NDArray[np.float32]) -> int:
     for row in np.flatnonzero(share > LINE_LENGTH)[::-1]:
         above = view[: max(1, row - 3)]
         low, high = np.percentile(above, (3, 97))
-        if high - low < FLAT_SPREAD and np.ptp(np.median(above, axis=1)) <= FLAT_PROFILE:
+        is_blank = high <= blanks[0] or low >= blanks[1]
+        if is_blank and high - low < FLAT_SPREAD and np.ptp(np.median(above, axis=1)) <= FLAT_PROFILE:
             return int(row) + round(LINE_MARGIN * THUMBNAIL_PX)
     return 0
 
