@@ -245,7 +245,7 @@ class TestPaging:
         made = [make_study(session, waiting_minutes=number // 2).id for number in range(10)]
         pages = self.pages(session)
         assert [len(page) for page in pages] == [3, 3, 3, 1]
-        assert sorted(list(chain(*pages))) == sorted(made)
+        assert sorted(chain(*pages)) == sorted(made)
         assert list(chain(*pages)) == ids(session)
 
     def test_studies_that_arrive_between_pages_neither_repeat_nor_hide_others(self, session, frozen):
