@@ -26,16 +26,13 @@ def recognise(session: Session, ae_title: str, address: str) -> Source:
     UnknownSource
         If nobody added it, or somebody switched it off; the message says what to do.
     """
-    address = canonical(address)
-    if ip_address(address).is_loopback:
-        _insert(session, ae_title, address, who=WHO)
     source = known(session, ae_title, address)
     source.last_seen_at = clock.now()
     return source
 
 
 def known(session: Session, ae_title: str, address: str) -> Source:
-    """Return a source that may send.
+    """Return a source that may send; whoever sends from the loopback address becomes one.
 
     Raises
     ------
@@ -44,6 +41,9 @@ def known(session: Session, ae_title: str, address: str) -> Source:
     """
     address = canonical(address)
     source = session.scalars(_named(ae_title, address)).one_or_none()
+    if source is None and ip_address(address).is_loopback:
+        _insert(session, ae_title, address, who=WHO)
+        source = session.scalars(_named(ae_title, address)).one()
     if source is None:
         raise UnknownSource(
             f"{ae_title} at {address} is not a known source. "
