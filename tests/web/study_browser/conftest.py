@@ -12,6 +12,8 @@ from worklist import database
 from worklist.tables import ClassifierVersion, Study
 
 Open = Callable[[str], Page]
+# A software renderer on a busy machine takes its time.
+expect.set_options(timeout=20_000)
 READY = "[data-viewer][data-state=ready]"
 
 
@@ -63,7 +65,7 @@ def five_studies(version: ClassifierVersion) -> list[Study]:
 def go(page: Page, address: str) -> Page:
     """Open an address and wait until its images are painted."""
     page.goto(address)
-    expect(page.locator(READY)).to_be_visible(timeout=20_000)
+    expect(page.locator(READY)).to_be_visible()
     return page
 
 

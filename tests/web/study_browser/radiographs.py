@@ -3,12 +3,13 @@
 from typing import Any
 
 import numpy as np
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from tests.factories import make_analysis, make_study
 from worklist import settings
 from worklist.synthetic.dataset import make_study as draw_study
-from worklist.tables import BodyPart, ClassifierVersion, Instance, Study
+from worklist.tables import BodyPart, ClassifierVersion, Instance, Series, Study
 
 Size = tuple[int, int]
 
@@ -75,8 +76,4 @@ def analyse(session: Session, instance: Instance, version: ClassifierVersion, pr
 
 
 def _series(session: Session, study: Study) -> int:
-    from sqlalchemy import select
-
-    from worklist.tables import Series
-
     return session.scalars(select(Series.id).where(Series.study_id == study.id)).one()

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.browser
 def is_at(page: Page, number: int) -> None:
     """The page shows this one of the five studies, painted."""
     expect(page.get_by_role("heading", level=1)).to_have_text(f"SYNTHETIC, Number{number}")
-    expect(page.locator(READY)).to_be_visible(timeout=20_000)
+    expect(page.locator(READY)).to_be_visible()
     expect(page.locator("#study")).not_to_have_attribute("aria-busy", "true")
 
 
