@@ -15,7 +15,7 @@ from worklist.triage.prediction import Prediction
 from worklist.triage.ranking import Policy, rank_key
 from worklist.triage.record import Outcome, record_predictions
 
-FIRST_IN_FIRST_OUT = Policy(tau=timedelta())
+AN_HOUR = Policy(tau=timedelta(hours=1))
 
 
 pytestmark = [pytest.mark.postgresql, pytest.mark.parametrize("site", ["postgresql"], indirect=True)]
@@ -109,7 +109,7 @@ def test_a_study_scored_while_the_policy_changes_has_the_new_place(studies):
 
     def change():
         with database.transaction() as session:
-            policy.change_policy(session, FIRST_IN_FIRST_OUT, "adam")
+            policy.change_policy(session, AN_HOUR, "adam")
 
     with database.transaction() as session:
         record_predictions(session, [Outcome(item.analysis_id, 1, Prediction(logit=3.0))])
@@ -118,7 +118,9 @@ def test_a_study_scored_while_the_policy_changes_has_the_new_place(studies):
     assert join() == []
     with database.reading() as session:
         study = session.get_one(Study, ids[0])
-        assert study.rank_key == rank_key(study.received_at, None, "ROUTINE", policy=Policy())
+        assert study.study_probability is not None
+        expected = rank_key(study.received_at, study.study_probability, "ROUTINE", policy=AN_HOUR)
+        assert study.rank_key == expected
 
 
 def test_reception_and_a_worker_on_the_same_study_do_not_block_each_other(studies):
