@@ -34,6 +34,8 @@ PAINTED = (
 # Set attributes of the root and return what they were.
 SWITCH = "(root, to) => { const was = { ...root.dataset }; Object.assign(root.dataset, to); return was; }"
 
+expect.set_options(timeout=15_000)  # a busy machine paints slowly
+
 # Instances of the test: rows, columns, and what makes each one particular.
 ROWS, COLUMNS = 500, 400
 CROP = {
@@ -221,8 +223,8 @@ def open_study(site: str) -> Callable[..., Page]:
     """Open instances by name in a page and wait until they are painted."""
 
     def open_(page: Page, names: str, *, path: str = "study", state: str = "ready") -> Page:
-        page.goto(f"{site}/{path}/{names}")
-        expect(page.locator("[data-viewer]")).to_have_attribute("data-state", state, timeout=30_000)
+        page.goto(f"{site}/{path}/{names}", wait_until="commit")
+        expect(page.locator("[data-viewer]")).to_have_attribute("data-state", state, timeout=90_000)
         return page
 
     return open_

@@ -80,6 +80,18 @@ def test_tab_moves_between_views_and_space_maximises_one(page: Page, open_study:
     expect(page.locator(".view").nth(0)).to_be_visible()
 
 
+def test_zoomed_view_is_as_it_was_after_another_was_maximised(
+    page: Page, open_study: Open, press: Press, greys: Greys
+) -> None:
+    open_study(page, "square,ramp")
+    page.locator(".view").first.focus()
+    press(page, "+", "+", "ArrowLeft", "r")
+    before = greys(page).astype(int)
+    page.locator(".view").nth(1).focus()
+    press(page, " ", " ")
+    assert np.abs(greys(page) - before).max() <= 1
+
+
 def test_clicked_view_leaves_tab_and_the_keys_of_the_page_alone(
     page: Page, open_study: Open, press: Press
 ) -> None:

@@ -44,12 +44,12 @@ export function imageIdOf(source) {
 export const displayOf = (imageId) => displays.get(imageId);
 
 /** Load into the cache, telling `onProgress` the fraction 0..1 that has arrived. */
-export async function load(imageId, onProgress = () => {}) {
-  progress.set(imageId, onProgress);
+export async function load(imageId, onProgress) {
+  if (onProgress) progress.set(imageId, onProgress);
   try {
     return await imageLoader.loadAndCacheImage(imageId);
   } finally {
-    progress.delete(imageId);
+    if (onProgress) progress.delete(imageId);
   }
 }
 

@@ -56,7 +56,9 @@ export class View {
       if (this.imageId !== imageId) return null;
       await this.#paint(imageId);
     } catch (error) {
-      if (this.imageId !== imageId || error.name === 'AbortError') return null;
+      if (this.imageId !== imageId) return null;
+      // Cancelled for another study, and wanted again before the cancelling was through.
+      if (error.name === 'AbortError') return this.show(source, withHeatMap);
       this.element.dataset.state = 'error';
       this.parts.showError(error.message);
       return error.message;
@@ -116,8 +118,8 @@ export class View {
 
   /** After the element changed its size: fit again, unless the reader had zoomed or moved. */
   resized(wasMoved) {
-    if (!this.isReady || !this.element.clientWidth) return;
     this.isMoved = wasMoved;
+    if (!this.isReady) return;
     if (!wasMoved) this.fit();
     this.viewport.render();
   }
