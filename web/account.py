@@ -1,5 +1,7 @@
 """Sign in and out, and the password."""
 
+from datetime import timedelta
+
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
@@ -11,8 +13,8 @@ bp = Blueprint("account", __name__)
 
 # One sentence for every reason, or it would tell which user names exist.
 REFUSED = (
-    "User name and password do not fit. After 5 wrong passwords an account is closed for 15 minutes; "
-    "an administrator can help."
+    f"User name and password do not fit. After {accounts.FAILURES_BEFORE_LOCK} wrong passwords an account is "
+    f"closed for {accounts.LOCKED_FOR // timedelta(minutes=1)} minutes."
 )
 
 

@@ -130,12 +130,14 @@ def _ask_to_sign_in() -> AnyResponse | None:
 
 
 def keep_alive() -> None:
-    """Sign the cookie anew whenever a person does something.
+    """Sign the cookie anew whenever a person opens a page or sends a form.
 
     Flask refuses a cookie that was signed longer than ``WORKLIST_SESSION_HOURS`` ago, which makes this the
-    idle expiry. Polling does not count: a page left open would never sign out.
+    idle expiry. Polling does not count: a page left open would never sign out. Nor do images: one on its way
+    during a sign-out would bring the cookie back.
     """
-    if "person" in g and BACKGROUND not in request.headers:
+    by_hand = request.method == "POST" or "text/html" in request.headers.get("Accept", "")
+    if "person" in g and by_hand and BACKGROUND not in request.headers:
         session.modified = True
 
 

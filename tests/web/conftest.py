@@ -33,6 +33,10 @@ TOKEN = re.compile(r'name="csrf[-_]token" (?:content|value)="([^"]+)"')
 class Visitor(FlaskClient):
     """A browser without a screen: it sends forms with the token of the page before, as a person would."""
 
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.environ_base["HTTP_ACCEPT"] = "text/html,*/*;q=0.8"
+
     def token(self, path: str = "/sign-in") -> str:
         """Return the token of a form on a page."""
         found = TOKEN.search(self.get(path).text)

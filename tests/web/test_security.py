@@ -133,6 +133,13 @@ def test_polling_alone_does_not_keep_a_session(monkeypatch: pytest.MonkeyPatch, 
     assert client.get("/rows", headers={"X-Background": "list"}).status_code == 401
 
 
+def test_image_on_its_way_during_a_sign_out_does_not_bring_the_session_back(rita: Visitor) -> None:
+    answer = rita.get("/instances/1/pixels", headers={"Accept": "*/*"})
+
+    assert "Set-Cookie" not in answer.headers
+    assert "Set-Cookie" in rita.get("/").headers
+
+
 def test_account_that_is_switched_off_loses_its_session_at_once(rita: Visitor) -> None:
     with database.transaction() as session:
         session.query(User).filter_by(username="rita").update({"is_active": False})
