@@ -1,8 +1,9 @@
 """How values are shown on every page: names, ages, times, icons."""
 
 from datetime import datetime, timedelta
+from functools import lru_cache
 
-from flask import Flask, url_for
+from flask import Flask, request, url_for
 from markupsafe import Markup
 
 from worklist import clock
@@ -18,6 +19,12 @@ def register(app: Flask) -> None:
 
 def icon(name: str) -> Markup:
     """Return one drawing of ``static/icons.svg``; a word beside it always says the same."""
+    return _icon(request.script_root, name)
+
+
+@lru_cache(maxsize=256)
+def _icon(root: str, name: str) -> Markup:
+    # A list draws hundreds; looking the address up for each is a waste.
     address = url_for("static", filename="icons.svg")
     return Markup('<svg class="icon" aria-hidden="true"><use href="{}#{}"></use></svg>').format(address, name)
 
