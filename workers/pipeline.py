@@ -12,8 +12,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from workers import gradcam
 from workers.crop import PREPROCESSING_VERSION, Greys
+from workers.gradcam import heat_map
 from workers.square import Prepared, cut_to_letterbox, prepare
 from worklist.triage.prediction import Prediction
 
@@ -54,7 +54,9 @@ def predict(images: Sequence[Greys], classifier: Network) -> list[Prediction]:
         return [Prediction(reason=item) for item in prepared if isinstance(item, str)]
     logits, evidence = classifier.predict(np.stack([item.square for item in ready]))
     judged = iter(zip(ready, logits, evidence, strict=True))
-    return [Prediction(reason=item) if isinstance(item, str) else _explained(*next(judged)) for item in prepared]
+    return [
+        Prediction(reason=item) if isinstance(item, str) else _explained(*next(judged)) for item in prepared
+    ]
 
 
 def _prepare_or_reason(greys: Greys, size: int) -> Prepared | str:
@@ -69,12 +71,12 @@ def _explained(prepared: Prepared, logit: np.float32, evidence: NDArray[np.float
     """Turn one logit with its evidence over the square into a prediction over the crop."""
     if not math.isfinite(logit):
         return Prediction(reason="the classifier gave no finite number")
-    heat_map = gradcam.heat_map(cut_to_letterbox(evidence, prepared), float(logit))
+    explanation = heat_map(cut_to_letterbox(evidence, prepared), float(logit))
     top_class = "abnormal" if logit >= 0 else "normal"
     return Prediction(
         logit=float(logit),
         crop=prepared.crop.rectangle,
         crop_reason=prepared.crop.reason,
-        heat_map=heat_map,
-        explained_class="" if heat_map is None else top_class,
+        heat_map=explanation,
+        explained_class="" if explanation is None else top_class,
     )
