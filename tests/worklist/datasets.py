@@ -28,6 +28,7 @@ def new_uid() -> str:
 def make_radiograph(**values: Any) -> FileDataset:
     """Return an 8 x 8 radiograph of a wrist; keywords replace elements, None removes them."""
     dataset = FileDataset("", {}, file_meta=FileMetaDataset(), preamble=bytes(128))
+    dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
     defaults = {
         "SpecificCharacterSet": "ISO_IR 192",
         "SOPClassUID": DIGITAL_X_RAY,

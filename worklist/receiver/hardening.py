@@ -124,8 +124,12 @@ class HardenedHandler(RequestHandler):
         association.dimse = provider = SpoolingProvider(association)
         evt.trigger(association, evt.EVT_CONN_OPEN, {"address": self.client_address})
         association.start()
+        association._dul_ready.wait()
+        association.dul.join()
+        # If the peer left before it asked for anything, the association would wait for that and take a place
+        # among the permitted ones until the timeout.
+        association.dul.to_user_queue.put(None)
         association.join()
-        association.dul.join(STALL_SECONDS)
         provider.discard_all()
         self.request.close()
 

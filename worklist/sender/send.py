@@ -1,5 +1,6 @@
 """Send the DICOM files of a folder by C-STORE, byte for byte as they are."""
 
+import socket
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +15,8 @@ from worklist.errors import Invalid, Unavailable
 
 LARGEST_PROPOSAL = 128
 """Presentation contexts of one association: their ids are odd numbers of one byte (PS3.8 9.3.2.2)."""
+
+CONNECTION_SECONDS = 10
 
 Progress = Callable[[int, int], None]
 """(files done, files in all)."""
@@ -75,6 +78,7 @@ def send_folder(
             on_progress(report.sent + len(report.failed), len(files))
         if association.is_established:
             association.release()
+        _close(association)
     return report
 
 
@@ -107,16 +111,33 @@ def _batches(files: Sequence[Outgoing]) -> Iterator[list[Outgoing]]:
         yield batch
 
 
+def _knock(host: str, port: int) -> None:
+    """Find out whether anybody listens: pynetdicom only logs why it could not connect, and leaks the socket."""
+    try:
+        socket.create_connection((host, port), timeout=CONNECTION_SECONDS).close()
+    except OSError as error:
+        raise Unavailable(f"Nothing answers at {host}:{port}: is the receiver running there?") from error
+
+
 def _associate(entity: AE, batch: Sequence[Outgoing], host: str, port: int, called: str) -> Any:
+    _knock(host, port)
     kinds = sorted({outgoing.kind for outgoing in batch})
     contexts = [build_context(sop_class_uid, syntax) for sop_class_uid, syntax in kinds]
     association = entity.associate(host, port, contexts=contexts, ae_title=called)
     if association.is_established:
         return association
+    _close(association)
     if association.is_rejected:
         answer = association.acceptor.primitive
         raise Unavailable(f"{called} at {host}:{port} refuses the association: {answer.reason_str}.")
-    raise Unavailable(f"Nothing answers at {host}:{port}: is the receiver running there?")
+    raise Unavailable(f"What answers at {host}:{port} is no DICOM receiver.")
+
+
+def _close(association: Any) -> None:
+    """Close the socket, which pynetdicom leaves open if the peer was faster."""
+    connection = association.dul.socket
+    if connection is not None and connection.socket is not None:
+        connection.socket.close()
 
 
 def _send(association: Any, outgoing: Outgoing, report: SendReport) -> None:
