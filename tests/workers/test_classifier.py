@@ -1,16 +1,13 @@
 """The classifier: right weights or none, logit and evidence that belong together."""
 
+import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
+from workers import gradcam
+from workers.classifier import Classifier, build_network, load_weights, save_weights
 from worklist.errors import Invalid, Unavailable
-
-keras = pytest.importorskip("keras")
-
-import tensorflow as tf  # noqa: E402
-
-from workers import gradcam  # noqa: E402
-from workers.classifier import Classifier, build_network, load_weights, save_weights  # noqa: E402
 
 
 def tiny_backbone():

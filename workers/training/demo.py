@@ -2,9 +2,10 @@
 
     python -m workers.training.demo --work FOLDER
 
-draws the patients, trains in phases, fits the last layer and the calibration, and writes
-`weights.npz` and `card.json` into `workers/demo_classifier/`. Everything is seeded. A run that
-was stopped goes on where the folder's last checkpoint was saved.
+draws the patients, trains a shallow DenseNet on patches and then on whole crops, grows it into
+DenseNet201, trains that, calibrates it, and writes `weights.npz` and `card.json` into
+`workers/demo_classifier/`. Everything is seeded. A run that was stopped goes on where the
+folder's last checkpoint was saved.
 """
 
 import argparse
@@ -19,39 +20,49 @@ from workers.training.dataset import Snapshot
 from workers.training.demo_card import calibrate, write_card
 from workers.training.demo_images import CALIBRATION_SEEDS, TRAINING_SEEDS, draw_snapshot
 from workers.training.fit import Fit, Phase, Recipe
-from workers.training.grow import densenet, grow
-from workers.training.head import fit_head, pooled_features
+from workers.training.grow import Layers, densenet, grow, lift_head
+from workers.training.lift import evidence_of, find_lift
 
 log = logging.getLogger(__name__)
 
 FOLDER = Path(__file__).parents[1] / "demo_classifier"
 """Where weights and card are shipped."""
 
-SHALLOW = (3, 6, 12, 8)
+SHALLOW: Layers = (3, 6, 12, 8)
 """Layers per block while most of the learning is done."""
 
-RECIPE = Recipe(
+LIFTED: Layers = (3, 6, 12, 9)
+"""One more in the last block, which takes over from the head."""
+
+SIZE_PX = 224
+
+PATCHES = Recipe(
     phases=(
         Phase(size_px=64, batch=32, steps=800, rate=1e-3, last_rate=2e-4),
         Phase(size_px=96, batch=16, steps=250, rate=4e-4, last_rate=3e-5),
-        Phase(size_px=224, batch=8, steps=250, rate=1e-4, last_rate=2e-6, is_statistics_frozen=True),
+        Phase(size_px=96, batch=24, steps=600, rate=5e-4, last_rate=2e-5),
     ),
     seed=20,
-    input_size_px=224,
+    input_size_px=SIZE_PX,
 )
-"""Local appearance first, on patches at the scale of the whole crop; whole crops last."""
+"""Local appearance, on patches at the scale of the whole crop."""
 
-DEEP_RECIPE = Recipe(
-    phases=(Phase(size_px=224, batch=8, steps=30, rate=2e-5, last_rate=1e-6, is_statistics_frozen=True),),
+CROPS = Recipe(
+    phases=(Phase(size_px=SIZE_PX, batch=8, steps=240, rate=1e-4, last_rate=1e-6, is_statistics_frozen=True),),
     seed=21,
-    input_size_px=224,
+    input_size_px=SIZE_PX,
+)
+"""Whole crops."""
+
+DEEP_CROPS = Recipe(
+    phases=(Phase(size_px=SIZE_PX, batch=8, steps=20, rate=2e-5, last_rate=1e-6, is_statistics_frozen=True),),
+    seed=22,
+    input_size_px=SIZE_PX,
     warm_up=10,
 )
-"""The whole DenseNet201, grown from the shallow network."""
+"""Whole crops, the whole DenseNet201."""
 
-HEAD_IMAGES = 700
-HEAD_RIDGE = 0.03
-_PATCH_PHASES = 2
+LIFT_IMAGES = 700
 _SETS = {"training": TRAINING_SEEDS, "calibration": CALIBRATION_SEEDS}
 
 
@@ -65,31 +76,26 @@ def snapshot(name: str, work: Path) -> Snapshot:
 
 
 def train(work: Path) -> keras.Model:
-    """Train the shallow network, grow it, and train the whole."""
-    shallow, deep = build_network(densenet(SHALLOW)), build_network()
-    train_shallow(shallow, work)
-    grow(shallow, deep, SHALLOW)
-    Fit(deep, DEEP_RECIPE, work / "deep").run(snapshot("training", work))
-    return deep
+    """Train a shallow network on patches, then on crops, grow it, and train the whole.
 
-
-def train_shallow(network: keras.Model, work: Path, recipe: Recipe = RECIPE) -> None:
-    """Train all phases; between patches and whole crops the head is fitted to whole crops.
-
-    Notes
-    -----
-    On a patch a lesion fills a quarter of the pooled cells, on a crop a tenth: without a new
-    head the last phase would spend its few steps on the scale of one layer.
+    Returns
+    -------
+    keras.Model
+        DenseNet201 as `workers.classifier.build_network` makes it.
     """
     images = snapshot("training", work)
-    fit = Fit(network, recipe, work / "shallow")
-    fit.run(images, until_phase=_PATCH_PHASES)
-    if fit.steps_done == sum(phase.steps for phase in recipe.phases[:_PATCH_PHASES]):
-        log.info("fitting the head on images=%d", HEAD_IMAGES)
-        some = images.take(slice(0, HEAD_IMAGES))
-        features = pooled_features(network, some, recipe.input_size_px)
-        fit_head(network, features, some.labels, ridge=HEAD_RIDGE)
-    fit.run(images)
+    shallow, lifted, deep = build_network(densenet(SHALLOW)), build_network(densenet(LIFTED)), build_network()
+    patches = Fit(shallow, PATCHES, work / "patches")
+    patches.run(images)
+    grow(shallow, lifted, SHALLOW, LIFTED)
+    some = images.take(slice(0, LIFT_IMAGES))
+    lift = find_lift(evidence_of(shallow, some, SIZE_PX), some.labels)
+    lift_head(lifted, LIFTED, lift)
+    crops = Fit(lifted, CROPS, work / "crops", cell=lift.cell(patches.cell))
+    crops.run(images)
+    grow(lifted, deep, LIFTED)
+    Fit(deep, DEEP_CROPS, work / "deep", cell=crops.cell).run(images)
+    return deep
 
 
 def main() -> None:
@@ -102,11 +108,11 @@ def main() -> None:
     for folder in (options.work, options.to):
         folder.mkdir(parents=True, exist_ok=True)
     cv2.setNumThreads(1)
-    keras.utils.set_random_seed(RECIPE.seed)
+    keras.utils.set_random_seed(PATCHES.seed)
     network = train(options.work)
-    found = calibrate(network, snapshot("calibration", options.work), RECIPE.input_size_px)
+    found = calibrate(network, snapshot("calibration", options.work), SIZE_PX)
     sha256 = save_weights(network, options.to / "weights.npz")
-    write_card(options.to / "card.json", (RECIPE, DEEP_RECIPE), found, sha256=sha256)
+    write_card(options.to / "card.json", (PATCHES, CROPS, DEEP_CROPS), found, sha256=sha256)
 
 
 if __name__ == "__main__":

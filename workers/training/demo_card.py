@@ -90,7 +90,7 @@ def fold(network: keras.Model, calibration: Calibration) -> None:
 
 def _part_figures(labels: NDArray[np.float32], logits: NDArray[np.float32]) -> PartFigures:
     """Calibrate one body part and choose its two operating points."""
-    calibration = fit_calibration(labels, logits, toward=Calibration(1.0, 0.0), pull=40.0)
+    calibration = fit_calibration(labels, logits, toward=Calibration(1.0, 0.0), pull=4.0)
     chances = calibration.probability(logits)
     # Not below the probability of logit 0, under which the heat map explains the other class.
     flagged = max(best_threshold(labels, chances), float(calibration.probability(np.zeros(1))[0]))

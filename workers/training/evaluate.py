@@ -6,6 +6,8 @@ from dataclasses import asdict, dataclass
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import minimize
+from scipy.special import expit
 from scipy.stats import rankdata
 
 Vector = NDArray[np.floating]
@@ -42,14 +44,13 @@ class Calibration:
 
     def probability(self, logits: Vector) -> NDArray[np.float64]:
         """Return calibrated probabilities, 0...1, shape (n,)."""
-        linear = np.clip(self.slope * np.asarray(logits, np.float64) + self.intercept, -60, 60)
-        return np.asarray(1 / (1 + np.exp(-linear)), np.float64)
+        return np.asarray(expit(self.slope * np.asarray(logits, np.float64) + self.intercept))
 
 
 def fit_calibration(
-    labels: Vector, logits: Vector, *, toward: Calibration | None = None, pull: float = 4.0
+    labels: Vector, logits: Vector, *, toward: Calibration | None = None, pull: float = 0.5
 ) -> Calibration:
-    """Fit Platt scaling by Newton's method.
+    """Fit Platt scaling.
 
     Parameters
     ----------
@@ -57,7 +58,7 @@ def fit_calibration(
         Where few images are pulled to: the calibration of all body parts together. None pulls
         to slope 1, intercept 0.
     pull
-        Strength: how many images' worth of curvature the pull has.
+        Strength of the pull: half of it times the squared distance is added to the loss.
 
     Notes
     -----
@@ -72,13 +73,13 @@ def fit_calibration(
     prior = np.array([toward.slope, toward.intercept])
     targets = _softened(np.asarray(labels, np.float64))
     design = np.stack([np.asarray(logits, np.float64), np.ones(len(targets))], 1)
-    point = prior.copy()
-    weight = pull * 0.1 * np.eye(2)
-    for _ in range(50):
-        chance = 1 / (1 + np.exp(-np.clip(design @ point, -60, 60)))
-        gradient = design.T @ (chance - targets) + weight @ (point - prior)
-        curvature = (design * (chance * (1 - chance))[:, None]).T @ design + weight
-        point = point - np.linalg.solve(curvature, gradient)
+
+    def loss(point: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        linear, away = design @ point, point - prior
+        value = np.sum(np.logaddexp(0, linear) - targets * linear) + 0.5 * pull * away @ away
+        return float(value), design.T @ (expit(linear) - targets) + pull * away
+
+    point = minimize(loss, prior, jac=True, method="L-BFGS-B").x
     return Calibration(float(max(point[0], 1e-3)), float(point[1]))
 
 

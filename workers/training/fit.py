@@ -85,6 +85,8 @@ class Fit:
         As `workers.classifier.build_network` returns it; its weights are changed.
     folder
         Where checkpoints lie; one that is there already is continued.
+    cell
+        Scale and shift from evidence to the logit of one cell, to begin with.
     report
         Called after every step.
     """
@@ -95,12 +97,13 @@ class Fit:
         recipe: Recipe,
         folder: Path,
         *,
+        cell: tuple[float, float] = (1.0, 0.0),
         report: Callable[[Progress], None] | None = None,
     ) -> None:
         self._network, self._recipe, self._report = network, recipe, report or log_progress
         self._optimizer = keras.optimizers.Adam(recipe.phases[0].rate, global_clipnorm=5.0)
         # Scale and shift from evidence to the logit of a cell: needed for training only.
-        self._cell = [tf.Variable(1.0, name="cell_scale"), tf.Variable(0.0, name="cell_shift")]
+        self._cell = [tf.Variable(cell[0], name="cell_scale"), tf.Variable(cell[1], name="cell_shift")]
         self._cell_optimizer = keras.optimizers.Adam(1e-2)
         self._optimizer.build(network.trainable_variables)
         self._cell_optimizer.build(self._cell)
@@ -119,6 +122,11 @@ class Fit:
         self._checkpoints.restore_or_initialize()
         self._started = time.monotonic()
         self._begun_at = self.steps_done
+
+    @property
+    def cell(self) -> tuple[float, float]:
+        """Return scale and shift from evidence to the logit of one cell."""
+        return float(self._cell[0].numpy()), float(self._cell[1].numpy())
 
     @property
     def steps_done(self) -> int:
