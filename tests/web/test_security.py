@@ -134,10 +134,11 @@ def test_polling_alone_does_not_keep_a_session(monkeypatch: pytest.MonkeyPatch, 
 
 
 def test_image_on_its_way_during_a_sign_out_does_not_bring_the_session_back(rita: Visitor) -> None:
+    assert "Set-Cookie" in rita.get("/").headers
+
     answer = rita.get("/instances/1/pixels", headers={"Accept": "*/*"})
 
     assert "Set-Cookie" not in answer.headers
-    assert "Set-Cookie" in rita.get("/").headers
 
 
 def test_account_that_is_switched_off_loses_its_session_at_once(rita: Visitor) -> None:

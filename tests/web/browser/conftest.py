@@ -13,7 +13,7 @@ from worklist import database
 from worklist.tables import Attention
 
 # Two slow cores under load; a poll alone takes three seconds.
-PATIENCE_MS = 20_000
+PATIENCE_MS = 40_000
 
 
 def add(name: str, **values: Any) -> int:

@@ -53,7 +53,7 @@ def test_j_and_k_move_and_enter_opens_the_study(studies: list[int], reader: Page
 
     reader.keyboard.press("Enter")
 
-    reader.wait_for_url(f"**/studies/{studies[0]}*")
+    reader.wait_for_url(f"**/studies/{studies[0]}*", wait_until="commit")
 
 
 def test_selection_stops_at_both_ends(studies: list[int], reader: Page) -> None:
@@ -135,14 +135,14 @@ def test_double_click_opens_a_study_and_one_click_selects_it(studies: list[int],
     expect(reader.locator("tr[aria-selected=true] a.open")).to_have_text("FAILED, Fritz")
 
     cell.dblclick()
-    reader.wait_for_url(f"**/studies/{studies[2]}*")
+    reader.wait_for_url(f"**/studies/{studies[2]}*", wait_until="commit")
 
 
 def test_reader_comes_back_to_the_row_that_was_opened(studies: list[int], reader: Page) -> None:
     reader.keyboard.press("j")
     reader.keyboard.press("j")
     reader.keyboard.press("Enter")
-    reader.wait_for_url("**/studies/**")
+    reader.wait_for_url("**/studies/**", wait_until="commit")
 
     reader.get_by_role("link", name="Worklist", exact=True).click()
 
