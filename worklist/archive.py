@@ -155,13 +155,16 @@ def remove(file_path: str) -> None:
         path.unlink(missing_ok=True)
 
 
-def quarantine(file_path: str) -> str:
-    """Set a kept file aside and return its new path: refused, but a person may want to look at it."""
+def quarantine(kept: Kept) -> str:
+    """Set a kept file aside and return its new path: refused, but a person may want to look at it.
+
+    It is named after its content, so that a modality that tries again and again fills no disk.
+    """
     folder = settings.current().archive_folder
-    target = folder / QUARANTINE / Path(file_path).name
+    target = folder / QUARANTINE / f"{kept.sha256}.dcm"
     with disk_errors():
         target.parent.mkdir(parents=True, exist_ok=True)
-        (folder / file_path).rename(target)
+        (folder / kept.file_path).rename(target)
         _sync(target.parent)
     return _relative(target)
 

@@ -95,7 +95,7 @@ def test_missing_file_is_not_found(site: Settings) -> None:
 def test_files_since_a_day_leave_older_ones_out(site: Settings) -> None:
     older = archive.keep(spooled(), datetime(2025, 12, 31, 23, 59, tzinfo=UTC))
     newer = archive.keep(spooled(), MORNING)
-    set_aside = archive.quarantine(archive.keep(spooled(), MORNING).file_path)
+    set_aside = archive.quarantine(archive.keep(spooled(), MORNING))
     assert list(archive.files_since(date(2026, 1, 1))) == [newer.file_path]
     assert list(archive.files_since(date(2025, 1, 1))) == [older.file_path, newer.file_path]
     assert archive.path_of(set_aside).is_file()

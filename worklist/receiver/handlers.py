@@ -123,7 +123,7 @@ def _register(event: Any, header: InstanceHeader, kept: Kept) -> None:
             registered = register(session, header, kept, source=source, first_rank_key=first_rank_key)
             is_registered = True
     except WrongStudy:
-        log.warning("file set aside", file=archive.quarantine(kept.file_path))
+        log.warning("file set aside", file=archive.quarantine(kept))
         raise
     except Exception:
         # If the commit itself failed, nobody knows whether it happened: the file stays, and is adopted or

@@ -32,11 +32,11 @@ def adopt_orphans() -> int:
 
 
 def _adopt(file_path: str) -> None:
+    kept = archive.describe(file_path)
     try:
-        kept = archive.describe(file_path)
         header = read_header(archive.path_of(file_path))
         with database.transaction() as session:
             registered = register(session, header, kept, source=None, first_rank_key=first_rank_key)
         log.warning("file without rows adopted", file=file_path, instance=registered.instance_id)
     except (Conflict, Invalid) as error:
-        log.warning("file without rows set aside", file=archive.quarantine(file_path), reason=str(error))
+        log.warning("file without rows set aside", file=archive.quarantine(kept), reason=str(error))
