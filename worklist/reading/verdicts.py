@@ -169,20 +169,15 @@ def standing_verdict(session: Session, study_id: int) -> Verdict | None:
 
 def last_of(session: Session, user_id: int) -> Undoable | None:
     """Return the newest verdict of a reader if it still stands and was given just now."""
-    later = aliased(Verdict)
-    newest = session.execute(
-        select(Verdict, later.id)
-        .outerjoin(later, later.replaces_id == Verdict.id)
-        .where(Verdict.user_id == user_id)
-        .order_by(Verdict.id.desc())
-        .limit(1)
-    ).first()
-    if newest is None or newest[1] is not None or newest[0].retracted_at is not None:
+    newest = session.scalar(
+        select(Verdict).where(Verdict.user_id == user_id).order_by(Verdict.id.desc()).limit(1)
+    )
+    if newest is None or clock.now() - newest.given_at > UNDO_TIME:
         return None
-    verdict = newest[0]
-    if clock.now() - verdict.given_at > UNDO_TIME:
+    standing = standing_verdict(session, newest.study_id)
+    if standing is None or standing.id != newest.id:
         return None
-    return Undoable(verdict.id, verdict.study_id, verdict.opinion)
+    return Undoable(newest.id, newest.study_id, newest.opinion)
 
 
 def _check(study: Study, seen: Seen, note: str) -> None:

@@ -13,7 +13,7 @@ from worklist.tables import ClassifierVersion, Study
 
 Open = Callable[[str], Page]
 # A software renderer on a busy machine takes its time.
-expect.set_options(timeout=20_000)
+expect.set_options(timeout=60_000)
 READY = "[data-viewer][data-state=ready]"
 
 
@@ -24,6 +24,7 @@ def workstation(browser: Browser, live_server: str) -> Iterator[Open]:
 
     def sign_in(username: str) -> Page:
         context = browser.new_context(base_url=live_server, viewport={"width": 1280, "height": 800})
+        context.set_default_timeout(60_000)
         contexts.append(context)
         page = context.new_page()
         page.goto("/sign-in")
