@@ -11,12 +11,15 @@ from sqlalchemy import (
     ColumnExpressionArgument,
     Row,
     Select,
+    String,
     and_,
     func,
     literal,
     or_,
     select,
+    true,
     tuple_,
+    type_coerce,
 )
 from sqlalchemy.orm import Session
 
@@ -220,21 +223,27 @@ def _live_claim() -> "Select[Any]":
 def _filtered(query: "Select[Any]", filters: Filters) -> "Select[Any]":
     if filters.state not in STATES:
         raise Invalid(f"There is no state {filters.state!r}; the list knows {', '.join(STATES)}.")
-    if filters.state == "open":
-        query = query.where(Study.is_open)
-    else:
-        query = query.where(Study.reading_state == ReadingState(filters.state))
+    # Control characters are no part of a name, and PostgreSQL cannot even be asked for some of them.
+    search = "".join(char if char.isprintable() else " " for char in filters.search).strip()
+    query = query.where(_in_state(filters.state, is_search=bool(search)))
     if filters.body_part is not None:
         query = query.where(Study.body_part == filters.body_part)
     if filters.attention is not None:
         query = query.where(Study.attention == filters.attention)
     if filters.result is not None:
         query = query.where(Study.result == filters.result)
-    # Control characters are no part of a name, and PostgreSQL cannot even be asked for some of them.
-    search = "".join(char if char.isprintable() else " " for char in filters.search).strip()
     if search:
         query = query.where(_matches(search))
     return query
+
+
+def _in_state(state: str, *, is_search: bool) -> ColumnElement[bool]:
+    if is_search:
+        # Written so that no index fits: a search has its own. Offered one by state, SQLite reads all studies of
+        # that state in rank order (measured with 100,000: up to 600 ms instead of 0.3 ms).
+        word = type_coerce(Study.reading_state, String).concat("")
+        return Study.is_open.is_not(False) if state == "open" else word == state
+    return Study.is_open == true() if state == "open" else Study.reading_state == ReadingState(state)
 
 
 def _matches(search: str) -> ColumnElement[bool]:
