@@ -64,3 +64,7 @@ def _load(weights_path: str, sha256: str, input_size_px: int) -> "Classifier":
         return Classifier.load(Path(weights_path), sha256=sha256, input_size_px=input_size_px)
     except WorklistError as error:
         raise NoClassifier(f"Not scored: {error}") from error
+    except Exception as error:
+        # Whatever TensorFlow makes of these weights, people must see it in the list, not in a log alone.
+        log.exception("classifier not loaded")
+        raise NoClassifier(f"Not scored: the classifier cannot be loaded ({type(error).__name__}).") from error

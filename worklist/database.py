@@ -174,14 +174,17 @@ def transaction(bind: Engine | Connection | None = None) -> Iterator[Session]:
 
 @contextmanager
 def reading(bind: Engine | Connection | None = None) -> Iterator[Session]:
-    """Yield a session for reading only: it takes no write lock and is rolled back at the end."""
+    """Yield a session for reading only: it takes no write lock, and closing it ends the transaction.
+
+    Rows that were read can be used afterwards, as far as they were loaded; an explicit rollback would
+    expire them.
+    """
     bind = bind if bind is not None else engine()
     if isinstance(bind, Engine):
         bind = bind.execution_options(read_only=True)
-    with _sessions()(bind=bind, join_transaction_mode="create_savepoint", autoflush=False) as session:
-        with plain_errors():
-            yield session
-        session.rollback()
+    session = _sessions()(bind=bind, join_transaction_mode="create_savepoint", autoflush=False)
+    with session, plain_errors():
+        yield session
 
 
 def after_commit(session: Session, call: Callable[[], None]) -> None:

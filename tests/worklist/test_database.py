@@ -230,3 +230,12 @@ def test_a_value_of_our_own_type_is_refused_with_our_own_words(tmp_path):
     table.metadata.create_all(engine)
     with pytest.raises(Invalid), transaction(engine) as session:
         session.execute(insert(table).values(at=datetime(2026, 1, 1)))  # noqa: DTZ001 - the fault
+
+
+@pytest.mark.usefixtures("site")
+def test_rows_that_were_read_can_be_used_after_reading() -> None:
+    with transaction() as session:
+        study_id = make_study(session).id
+    with reading() as session:
+        study = session.get_one(Study, study_id)
+    assert study.patient_name == "SYNTHETIC^Rita"
