@@ -15,6 +15,7 @@ from pydicom.uid import (
 )
 
 from worklist.synthetic.dataset import compress, make_study
+from worklist.synthetic.lesions import Lesion
 from worklist.tables import BodyPart
 
 TRANSFER_SYNTAXES = (
@@ -25,7 +26,7 @@ TRANSFER_SYNTAXES = (
     RLELossless,
 )
 # For each body part three studies; about two in five are abnormal, in turns of kind.
-LESIONS = (
+LESIONS: tuple[tuple[Lesion | None, ...], ...] = (
     (None, "break", None),
     ("implant", None, None),
     (None, None, "break"),
