@@ -173,6 +173,7 @@ def _announce(session: Session, study: Study, instance: Instance) -> None:
     about = ("instance", instance.id)
     audit.record(session, WHO, "instance.received", about=about, study_id=study.id, bytes=instance.file_bytes)
     if instance.needs_analysis:
+        # Its display copy is asked for after the analysis: the rank comes first, both want the processor.
         jobs.enqueue(session, jobs.ANALYSE_INSTANCE, instance.id)
-    if instance.rows and instance.columns:
+    elif instance.rows and instance.columns:
         jobs.enqueue(session, jobs.WRITE_DISPLAY_COPY, instance.id)
