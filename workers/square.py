@@ -83,9 +83,7 @@ def cut_to_letterbox(evidence: NDArray[np.float32], prepared: Prepared) -> NDArr
     down = _cell_centres(top, height, size, evidence.shape[0])
     across = _cell_centres(left, width, size, evidence.shape[1])
     grid = np.meshgrid(across, down)
-    cut: NDArray[np.float32] = cv2.remap(
-        evidence, *grid, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
-    )
+    cut: NDArray[np.float32] = cv2.remap(evidence, *grid, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     return cut
 
 
