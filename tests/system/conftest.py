@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from worklist.synthetic.dataset import make_study
 
 from tests.system.stack import Stack, free_port
 from worklist import database, settings
+from worklist.synthetic.dataset import make_study
 
 PARTS = ("WRIST", "HAND", "ELBOW", "SHOULDER")
 
