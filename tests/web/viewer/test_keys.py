@@ -67,7 +67,7 @@ def test_arrows_pan_only_while_a_view_has_focus(
 
 
 def test_tab_moves_between_views_and_space_maximises_one(page: Page, open_study: Open, press: Press) -> None:
-    open_study(page, "square,ramp")
+    open_study(page, "square,ramp,detector")
     page.locator("#comment").focus()
     press(page, "Tab", "Tab")
     expect(page.locator(".view").nth(1)).to_be_focused()

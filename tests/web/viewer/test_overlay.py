@@ -18,7 +18,7 @@ Box = tuple[float, float, float, float]
 def white_square(greys: NDArray[np.uint8]) -> Box:
     """Left, top, right, bottom of the white square on the screen, CSS px."""
     rows, columns = np.nonzero(greys > 166)  # half way from the ground's 78 to white
-    return columns.min(), rows.min(), columns.max() + 1, rows.max() + 1
+    return float(columns.min()), float(rows.min()), float(columns.max() + 1), float(rows.max() + 1)
 
 
 def box_of(page: Page, selector: str) -> Box:
