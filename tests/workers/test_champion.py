@@ -1,0 +1,64 @@
+"""The classifier in charge is loaded once and again when it changes."""
+
+import pytest
+
+from tests.factories import make_classifier
+from workers import champion
+from worklist import database
+from worklist.classifiers.versions import NoClassifier
+from worklist.errors import Invalid
+from worklist.tables import ClassifierState, ClassifierVersion
+
+
+@pytest.fixture
+def loads(monkeypatch):
+    loaded = []
+
+    def load(path, sha256, size):
+        loaded.append(path)
+        return object()
+
+    monkeypatch.setattr(champion, "_loaded", None)
+    monkeypatch.setattr(champion, "_load", load)
+    return loaded
+
+
+def test_it_is_loaded_once(site, loads):
+    with database.transaction() as session:
+        version = make_classifier(session, weights_path="first").id
+    assert champion.current().version_id == version
+    assert champion.current() is champion.current()
+    assert loads == ["first"]
+
+
+def test_a_promoted_version_takes_its_place(site, loads):
+    with database.transaction() as session:
+        first = make_classifier(session, weights_path="first").id
+    champion.current()
+    with database.transaction() as session:
+        session.get_one(ClassifierVersion, first).state = ClassifierState.RETIRED
+        session.flush()
+        second = make_classifier(session, weights_path="second").id
+    assert champion.current().version_id == second
+    assert loads == ["first", "second"]
+
+
+def test_without_one_the_worker_starts_nevertheless(site, loads):
+    champion.warm()
+    assert loads == []
+    with pytest.raises(NoClassifier):
+        champion.current()
+
+
+def test_weights_that_cannot_be_loaded_are_a_reason_not_to_score(site, monkeypatch):
+    from workers import classifier
+
+    def refuse(*_, **__):
+        raise Invalid("the weights have another hash.")
+
+    monkeypatch.setattr(champion, "_loaded", None)
+    monkeypatch.setattr(classifier.Classifier, "load", refuse)
+    with database.transaction() as session:
+        make_classifier(session)
+    with pytest.raises(NoClassifier, match=r"Not scored: the weights have another hash\."):
+        champion.current()
