@@ -1,7 +1,6 @@
 """One page of the ranked list: filters, search, keyset paging, counts."""
 
 import re
-import unicodedata
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -24,6 +23,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session
 
 from worklist import clock
+from worklist.dicom.header import folded
 from worklist.errors import Invalid
 from worklist.tables import (
     Attention,
@@ -172,12 +172,6 @@ def next_study_id(session: Session, filters: Filters, *, after_study_id: int | N
     return top
 
 
-def fold(text: str) -> str:
-    """Return text as names are stored for searching: upper case, without accents, ``^`` kept."""
-    decomposed = unicodedata.normalize("NFKD", text)
-    return "".join(char for char in decomposed if not unicodedata.combining(char)).upper()
-
-
 def _rows() -> "Select[Any]":
     image_count = (
         select(func.count())
@@ -251,7 +245,7 @@ def _matches(search: str) -> ColumnElement[bool]:
     by_number = [
         _starts_with(column, value) for value in exact for column in (Study.patient_id, Study.accession_number)
     ]
-    words = fold(search).replace(",", " ").replace("^", " ").split()
+    words = folded(search).replace(",", " ").replace("^", " ").split()
     if not words:
         return or_(*by_number)
     by_name = and_(

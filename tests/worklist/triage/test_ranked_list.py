@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import event
 
 from tests.factories import make_classifier, make_instance, make_study, make_user
+from worklist.dicom.header import folded
 from worklist.errors import Invalid
 from worklist.reading import claims
 from worklist.tables import (
@@ -19,7 +20,7 @@ from worklist.tables import (
     Scope,
 )
 from worklist.triage import ranked_list
-from worklist.triage.ranked_list import Filters, counts, fold, next_study_id, ranked_page
+from worklist.triage.ranked_list import Filters, counts, next_study_id, ranked_page
 
 READ = {"reading_state": ReadingState.READ, "is_open": False}
 
@@ -29,7 +30,7 @@ def ids(session, **filters):
 
 
 def named(session, name, **values):
-    return make_study(session, patient_name=name, patient_name_folded=fold(name), **values)
+    return make_study(session, patient_name=name, patient_name_folded=folded(name), **values)
 
 
 @pytest.fixture
@@ -226,8 +227,8 @@ class TestSearch:
         [("Müller", "MULLER"), ("Straße", "STRASSE"), ("Çelik^Ayşe", "CELIK^AYSE"), ("ﬁ", "FI"), ("", "")],
     )
     def test_names_are_folded_to_upper_case_without_accents(self, text, folded):
-        assert fold(text) == folded
-        assert fold(fold(text)) == folded
+        assert folded(text) == folded
+        assert folded(folded(text)) == folded
 
 
 class TestPaging:
