@@ -8,6 +8,7 @@ const statusBox = document.querySelector("#status");
 const keysDialog = document.querySelector("#keys");
 
 const ASK_AGAIN_MS = 5000;
+const AFTER_GOODBYE_MS = 1000;
 const TYPING = "textarea, input:not([type=radio], [type=checkbox], [type=range]), select, [contenteditable]";
 const SIGNED_OUT = "Your session has ended. Sign in in another tab, then come back and save again: nothing is lost.";
 const OWN_ENTER = "button, a, summary";
@@ -390,5 +391,7 @@ if (study) {
   });
   new MutationObserver(tellViewerFailure).observe(viewerRoot, { attributeFilter: ["data-error"] });
   setInterval(renewIfActive, leaseMs() / 3);
+  // On reloading, the page before says goodbye only after this one has claimed the study.
+  setTimeout(renew, AFTER_GOODBYE_MS);
   begin();
 }

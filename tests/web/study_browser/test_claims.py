@@ -108,6 +108,13 @@ def test_leaving_the_page_gives_the_study_back(workstation: Open, five_studies: 
     eventually(lambda: holder(five_studies[0]) is None)
 
 
+def test_reloading_keeps_the_study(workstation: Open, five_studies: list[Study]) -> None:
+    page = go(workstation("rita"), f"/studies/{five_studies[0].id}")
+    with page.expect_response("**/renew"):
+        page.reload()
+    assert holder(five_studies[0]) is not None
+
+
 def test_a_late_image_is_announced_and_its_study_not_closed_without_it(
     workstation: Open, five_studies: list[Study]
 ) -> None:
