@@ -17,7 +17,6 @@ ACTIONS = (
     "study.completed",
     "study.reopened",
     "study.analysed",
-    "study.listed",
     "study.opened",
     "study.claimed",
     "study.released",
