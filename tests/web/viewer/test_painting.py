@@ -25,7 +25,9 @@ def test_ramp_is_shown_in_the_greys_its_window_asks_for(
     inside = (column > 1) & (column < 398)
     # PS3.3 C.11.2.1.2.1 for window centre 20000, width 30000.
     expected = np.clip(((1000 + 100 * column - 19999.5) / 29999 + 0.5) * 255, 0, 255)
-    assert np.abs(row - expected)[inside].max() <= 1.0
+    has_webgl = either_page.evaluate("document.createElement('canvas').getContext('webgl2') !== null")
+    # Without WebGL the browser enlarges greys that are rounded to 8 bits already.
+    assert np.abs(row - expected)[inside].max() <= (1.0 if has_webgl else 1.5)
     assert np.diff(row[inside]).min() >= 0
 
 

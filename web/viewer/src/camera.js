@@ -2,6 +2,7 @@
  * Zoom, pan, rotate, flip and fit of one viewport, the same on the WebGL and the CPU path of Cornerstone.
  * All shifts are in CSS px of the view, all turns in quarters clockwise as seen on the screen.
  */
+import { getShouldUseCPURendering } from '@cornerstonejs/core';
 import { displayOf } from './loader.js';
 
 const SMALLEST = 0.2; // of the fitted size
@@ -16,7 +17,9 @@ const LARGEST = 40;
  */
 export function sourceToCanvas(viewport, column, row) {
   const [rowSpacing, columnSpacing] = displayOf(viewport.getCurrentImageId()).pixel_spacing_mm ?? [1, 1];
-  return viewport.worldToCanvas([(column - 0.5) * columnSpacing, (row - 0.5) * rowSpacing, 0]);
+  // The CPU path draws the corner of a pixel at the place it calls the pixel's centre.
+  const corner = getShouldUseCPURendering() ? 0 : 0.5;
+  return viewport.worldToCanvas([(column - corner) * columnSpacing, (row - corner) * rowSpacing, 0]);
 }
 
 /** Enlarge by `factor` about a point of the view, by default its middle. */
