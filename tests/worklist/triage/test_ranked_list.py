@@ -223,12 +223,12 @@ class TestSearch:
         assert ids(session, search="rita") == [waiting.id]
 
     @pytest.mark.parametrize(
-        ("text", "folded"),
+        ("text", "expected"),
         [("Müller", "MULLER"), ("Straße", "STRASSE"), ("Çelik^Ayşe", "CELIK^AYSE"), ("ﬁ", "FI"), ("", "")],
     )
-    def test_names_are_folded_to_upper_case_without_accents(self, text, folded):
-        assert folded(text) == folded
-        assert folded(folded(text)) == folded
+    def test_names_are_folded_to_upper_case_without_accents(self, text, expected):
+        assert folded(text) == expected
+        assert folded(folded(text)) == expected
 
 
 class TestPaging:
