@@ -7,7 +7,7 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
 from web import security
-from web.study_page import NO_SCORE, READERS, VIEWERS, collect, opinion, place, seen
+from web.study_page import NO_SCORE, READERS, VIEWERS, claimed_until, collect, opinion, place, seen
 from web.worklist_page import filters_from
 from worklist import audit, database
 from worklist.reading import claims, verdicts
@@ -67,7 +67,7 @@ def defer(study_id: int) -> ResponseReturnValue:
 def release(study_id: int) -> ResponseReturnValue:
     """Close the study without a verdict: to the next one, or back to the list."""
     with database.transaction() as session:
-        claims.release(session, study_id, security.person().id)
+        claims.release(session, study_id, security.person().id, until=claimed_until(request.form))
     if request.form.get("then") == "next":
         return _go(url_for(".next_study", left=study_id, **place()))
     return _go(url_for("worklist_page.page", **place()))
@@ -87,9 +87,13 @@ def take_over(study_id: int) -> ResponseReturnValue:
 def renew(study_id: int) -> ResponseReturnValue:
     """Keep the claim of an open page, and tell it what has changed meanwhile."""
     with database.transaction() as session:
-        claims.renew(session, study_id, security.person().id)
+        renewed = claims.renew(session, study_id, security.person().id)
         study = claims.existing_study(session, study_id)
-    return jsonify(content_version=study.content_version, result_version=study.result_version)
+    return jsonify(
+        until=renewed.expires_at.isoformat(),
+        content_version=study.content_version,
+        result_version=study.result_version,
+    )
 
 
 @bp.post("/verdicts/<int:verdict_id>/retract")

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
@@ -52,6 +53,8 @@ class Shown:
         Why the person cannot judge the study now; empty if they can.
     place : dict
         Filters and page of the list that the person came from, as an address carries them.
+    until : datetime or None
+        When the person's own claim ends unless it is renewed.
     next_images : list of int
         The images of the study that is likely next, to be loaded ahead.
     """
@@ -62,6 +65,7 @@ class Shown:
     history: Sequence[PastVerdict]
     undo: Undoable | None
     place: dict[str, Any]
+    until: datetime | None
     next_images: Sequence[int]
 
     @property
@@ -101,8 +105,9 @@ def collect(session: Session, study_id: int, *, obstacle: str) -> Shown:
     person = security.person()
     study = study_detail(session, study_id)
     mode = _mode(study, obstacle)
-    upcoming = None
+    claim = upcoming = None
     if mode is Mode.READING:
+        claim = claims.holder(session, study_id)
         # After a verdict the list starts from the top, where this study is skipped as being open.
         upcoming = ranked_list.next_study_id(session, filters_from(request.args), after_study_id=None)
     return Shown(
@@ -112,6 +117,7 @@ def collect(session: Session, study_id: int, *, obstacle: str) -> Shown:
         history=verdicts.history(session, study_id),
         undo=verdicts.last_of(session, person.id),
         place=place(),
+        until=claim.expires_at if claim else None,
         next_images=image_ids(session, upcoming) if upcoming is not None else [],
     )
 
@@ -134,6 +140,20 @@ def opinion(form: "MultiDict[str, str]") -> Opinion:
         return Opinion(form.get("opinion", ""))
     except ValueError as error:
         raise Invalid("Choose normal, abnormal or unsure first.") from error
+
+
+def claimed_until(form: "MultiDict[str, str]") -> datetime | None:
+    """Read when the sender's claim ends as far as the page knows; only a page that is closed tells.
+
+    Raises
+    ------
+    Invalid
+        If it is no time.
+    """
+    try:
+        return datetime.fromisoformat(form["until"]) if form.get("until") else None
+    except ValueError as error:
+        raise Invalid("This page is damaged: reload it and try again.") from error
 
 
 def seen(form: "MultiDict[str, str]") -> Seen:

@@ -39,6 +39,13 @@ def fresh(study: Study) -> tuple[ReadingState, bool]:
         return row.reading_state, row.is_open
 
 
+def claimed_until(study: Study) -> str:
+    with database.reading() as session:
+        claim = claims.holder(session, study.id)
+        assert claim is not None
+        return claim.expires_at.isoformat()
+
+
 def verdicts() -> list[str]:
     with database.reading() as session:
         return [row.opinion.value for row in session.scalars(select(Verdict).order_by(Verdict.id))]
@@ -163,7 +170,27 @@ def test_taking_over_by_a_plain_form_opens_the_study(sign_in: SignIn, study: Stu
 def test_renewing_tells_what_has_changed(rita: Visitor, study: Study) -> None:
     token = rita.token(f"/studies/{study.id}")
     answer = rita.post(f"/studies/{study.id}/renew", data={"csrf_token": token}, headers=JSON)
-    assert answer.json == {"content_version": 1, "result_version": 1}
+    assert answer.json == {"until": claimed_until(study), "content_version": 1, "result_version": 1}
+
+
+def test_the_goodbye_of_a_page_that_was_reloaded_gives_nothing_back(rita: Visitor, study: Study) -> None:
+    token = rita.token(f"/studies/{study.id}")
+    goodbye = {"csrf_token": token, "until": claimed_until(study)}
+    rita.get(f"/studies/{study.id}")
+    rita.post(f"/studies/{study.id}/release", data=goodbye)
+    assert fresh(study) == (ReadingState.READING, True)
+
+
+def test_the_goodbye_of_a_page_that_was_closed_gives_the_study_back(rita: Visitor, study: Study) -> None:
+    token = rita.token(f"/studies/{study.id}")
+    rita.post(f"/studies/{study.id}/release", data={"csrf_token": token, "until": claimed_until(study)})
+    assert fresh(study) == (ReadingState.UNREAD, True)
+
+
+def test_a_goodbye_at_no_time_is_refused_in_words(rita: Visitor, study: Study) -> None:
+    token = rita.token(f"/studies/{study.id}")
+    answer = rita.post(f"/studies/{study.id}/release", data={"csrf_token": token, "until": "soon"})
+    assert answer.status_code == 422
 
 
 def test_releasing_leads_to_the_list_or_to_the_next_study(rita: Visitor, study: Study) -> None:

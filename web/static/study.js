@@ -8,7 +8,6 @@ const statusBox = document.querySelector("#status");
 const keysDialog = document.querySelector("#keys");
 
 const ASK_AGAIN_MS = 5000;
-const AFTER_GOODBYE_MS = 1000;
 const TYPING = "textarea, input:not([type=radio], [type=checkbox], [type=range]), select, [contenteditable]";
 const SIGNED_OUT = "Your session has ended. Sign in in another tab, then come back and save again: nothing is lost.";
 const OWN_ENTER = "button, a, summary";
@@ -349,7 +348,9 @@ async function renew() {
   const asked = study.dataset.study;
   try {
     const now = await post(study.dataset.renewUrl, {}, { background: true });
-    if (asked === study.dataset.study && !busy) compare(now);
+    if (asked !== study.dataset.study || busy) return;
+    study.dataset.until = now.until;
+    compare(now);
   } catch (error) {
     if (!(error instanceof Refused) || asked !== study.dataset.study || busy) return;
     isLost = error.status === 409;
@@ -364,9 +365,11 @@ function compare(now) {
 }
 
 function onLeaving() {
-  // Also when the window is closed: the list should not say "open" for another five minutes.
+  // Also when the window is closed: the list should not say "open" for another five minutes. On reloading, this
+  // arrives after the new page has renewed the claim, and is known by its earlier end to be out of date.
   if (mode() === "reading" && !isLost) {
-    navigator.sendBeacon(study.dataset.releaseUrl, new URLSearchParams({ csrf_token: token() }));
+    const { releaseUrl, until } = study.dataset;
+    navigator.sendBeacon(releaseUrl, new URLSearchParams({ csrf_token: token(), until }));
   }
 }
 
@@ -391,7 +394,5 @@ if (study) {
   });
   new MutationObserver(tellViewerFailure).observe(viewerRoot, { attributeFilter: ["data-error"] });
   setInterval(renewIfActive, leaseMs() / 3);
-  // On reloading, the page before says goodbye only after this one has claimed the study.
-  setTimeout(renew, AFTER_GOODBYE_MS);
   begin();
 }

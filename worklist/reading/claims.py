@@ -64,13 +64,20 @@ def renew(session: Session, study_id: int, user_id: int) -> Claim:
         raise Held(f"{name} took this study over at {since}.") from error
 
 
-def release(session: Session, study_id: int, user_id: int, reason: str = RELEASED) -> bool:
-    """Give a study back to the list; say whether there was a claim of this reader to end."""
-    if not end(session, study_id, user_id, reason):
+def release(session: Session, study_id: int, user_id: int, *, until: datetime | None = None) -> bool:
+    """Give a study back to the list; say whether there was a claim of this reader to end.
+
+    Parameters
+    ----------
+    until
+        When the claim ends as far as the caller knows: a claim that was renewed since is kept. A page that is
+        reloaded says goodbye only after the new one has claimed the study.
+    """
+    if not end(session, study_id, user_id, RELEASED, until=until):
         return False
     set_state(session, study_id, ReadingState.UNREAD)
     audit.record(
-        session, username(session, user_id), "study.released", about=("study", study_id), reason=reason
+        session, username(session, user_id), "study.released", about=("study", study_id), reason=RELEASED
     )
     return True
 
@@ -95,11 +102,13 @@ def held_by(session: Session, study_id: int) -> str:
     return f"Open since {since} by {name}."
 
 
-def end(session: Session, study_id: int, user_id: int, reason: str) -> bool:
+def end(session: Session, study_id: int, user_id: int, reason: str, *, until: datetime | None = None) -> bool:
     """End this reader's claim and leave the study's state to the caller; say whether there was one."""
     ending = update(Claim).where(
         Claim.study_id == study_id, Claim.user_id == user_id, Claim.released_at.is_(None)
     )
+    if until is not None:
+        ending = ending.where(Claim.expires_at == until)
     return changed(session, ending.values(released_at=clock.now(), release_reason=reason)) == 1
 
 
