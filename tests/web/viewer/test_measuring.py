@@ -27,13 +27,13 @@ def drag(page: Page, start: tuple[float, float], end: tuple[float, float], *, re
     [("ramp", 1, "{:.0f} px"), ("detector", 0.2, "{:.1f} mm at detector"), ("calibrated", 0.2, "{:.1f} mm")],
 )
 def test_length_claims_millimetres_only_where_the_spacing_is_known(
-    either_page: Page, open_study: Open, press: Press, instance: str, millimetres: float, text: str
+    page: Page, open_study: Open, press: Press, instance: str, millimetres: float, text: str
 ) -> None:
-    open_study(either_page, instance)
-    scale = either_page.locator(".viewer-layer").evaluate("e => new DOMMatrix(getComputedStyle(e).transform).a")
-    press(either_page, "l")
-    drag(either_page, (500, 300), (700, 300))
-    expect(either_page.locator(".svg-layer text")).to_have_text(text.format(200 / scale * millimetres))
+    open_study(page, instance)
+    scale = page.locator(".viewer-layer").evaluate("e => new DOMMatrix(getComputedStyle(e).transform).a")
+    press(page, "l")
+    drag(page, (500, 300), (700, 300))
+    expect(page.locator(".svg-layer text")).to_have_text(text.format(200 / scale * millimetres))
 
 
 def test_angle_is_measured_and_deleted(page: Page, open_study: Open, press: Press) -> None:
