@@ -84,7 +84,7 @@ def test_new_image_stands_in_the_list_and_waits_for_its_analysis(sent_jobs: Reco
     assert (study.content_version, study.is_complete, study.is_open) == (1, False, True)
     assert study.rank_key == clock.milliseconds(clock.now())
     assert instance.needs_analysis
-    assert sent_jobs == [("analyse_instance", instance.id), ("write_display_copy", instance.id)]
+    assert sent_jobs == [("analyse_instance", instance.id)]
     assert actions() == ["instance.received"]
 
 
@@ -110,7 +110,7 @@ def test_resent_instance_changes_nothing_and_is_not_analysed_twice(sent_jobs: Re
     assert second.outcome is Outcome.RESENT
     assert second.instance_id == first.instance_id
     assert study_of(first).content_version == 1
-    assert len(sent_jobs) == 2
+    assert len(sent_jobs) == 1
     assert not archive.has(again.file_path)
     assert archive.has(instance_of(first).file_path)
     assert actions() == ["instance.received", "instance.resent"]
