@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.factories import make_classifier
-from tests.web.browser.conftest import add, add_flagged, violations
+from tests.web.browser.conftest import add, add_flagged, try_to_sign_in, violations
 from worklist import database
 from worklist.tables import BodyPart, ClinicalPriority, ReadingState, Result
 
@@ -177,10 +177,7 @@ def test_other_pages_have_no_barriers(people: None, reader: Page, live_server: s
 
 def test_sign_in_page_has_no_barriers_also_after_a_refusal(visitor: Page) -> None:
     assert violations(visitor) == []
-    visitor.keyboard.type("rita")
-    visitor.keyboard.press("Tab")
-    visitor.keyboard.type("not the password")
-    visitor.keyboard.press("Enter")
+    try_to_sign_in(visitor, "not the password")
 
     expect(visitor.get_by_role("alert")).to_contain_text("do not fit")
     expect(visitor.locator("#password")).to_be_focused()
