@@ -26,7 +26,7 @@ def demo(tmp_path: Path, environment: dict[str, str]) -> Iterator["subprocess.Po
     process = python("-m", "worklist", "demo", "--data", str(tmp_path / "demo"), env=environment)
     yield process
     process.kill()
-    process.wait()
+    process.communicate()
     wait_until(lambda: not site_processes(tmp_path / "demo"), "no process is left", 60)
 
 
