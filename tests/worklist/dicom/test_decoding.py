@@ -12,6 +12,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from numpy.typing import NDArray
 from pydicom import Dataset, dcmread
 from pydicom.data import get_testdata_file
+from pydicom.encaps import encapsulate, get_frame
 from pydicom.pixels import compress
 from pydicom.uid import (
     UID,
@@ -190,3 +191,20 @@ def test_reading_a_cut_off_file_is_refused(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-3000])
     with pytest.raises(CannotDecode):
         displayed_greys(dcmread(path))
+
+
+def test_a_decoder_that_panics_is_a_refusal_like_any_other() -> None:
+    dataset = make_dataset(np.arange(64 * 80, dtype=np.uint16).reshape(64, 80))
+    compress(dataset, RLELossless)
+    encoded = bytearray(get_frame(dataset.PixelData, 0, number_of_frames=1))
+    random = np.random.default_rng(0)
+    refused = 0
+    for length in range(70, len(encoded), len(encoded) // 60):
+        damaged = encoded[:length]
+        damaged[int(random.integers(4, 12))] = int(random.integers(256))
+        dataset.PixelData = encapsulate([bytes(damaged)])
+        try:
+            displayed_greys(dataset)
+        except CannotDecode as error:
+            refused += "gave up" in str(error)
+    assert refused > 0, "no damage of this kind made the decoder panic; the test shows nothing any more"
