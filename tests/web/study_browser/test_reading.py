@@ -125,6 +125,7 @@ def test_undo_works_after_the_last_study_too(workstation: Open, five_studies: li
     page = go(workstation("rita"), "/studies/next")
     press(page, "3", "Enter")
     expect(page.get_by_role("heading", level=1)).to_have_text("Nothing left to read")
+    page.wait_for_load_state()  # a page of its own, whose script comes last
     press(page, "u")
     is_at(page, 1)
     assert state(last) is ReadingState.READING

@@ -9,8 +9,8 @@ from workers.training.fit import Phase, Recipe
 
 RECIPE = Recipe(
     phases=(
-        Phase(size_px=32, batch=8, steps=25, rate=1e-2, last_rate=3e-3),
-        Phase(size_px=64, batch=8, steps=15, rate=3e-3, last_rate=1e-3),
+        Phase(size_px=32, batch=8, steps=60, rate=1e-2, last_rate=3e-3),
+        Phase(size_px=64, batch=8, steps=40, rate=3e-3, last_rate=1e-3),
     ),
     input_size_px=64,
     stride_px=8,
