@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from workers.crop import PREPROCESSING_VERSION, Greys
 from workers.gradcam import heat_map
-from workers.square import Prepared, cut_to_letterbox, prepare
+from workers.square import Prepared, over_crop, prepare
 from worklist.triage.prediction import Prediction
 
 __all__ = ["PREPROCESSING_VERSION", "Network", "Prepared", "predict", "prepare"]
@@ -71,7 +71,7 @@ def _explained(prepared: Prepared, logit: np.float32, evidence: NDArray[np.float
     """Turn one logit with its evidence over the square into a prediction over the crop."""
     if not math.isfinite(logit):
         return Prediction(reason="the classifier gave no finite number")
-    explanation = heat_map(cut_to_letterbox(evidence, prepared), float(logit))
+    explanation = heat_map(over_crop(evidence, prepared), float(logit))
     top_class = "abnormal" if logit >= 0 else "normal"
     return Prediction(
         logit=float(logit),

@@ -6,10 +6,10 @@ import pytest
 from numpy.testing import assert_allclose
 from numpy.typing import NDArray
 
-from workers import pipeline
+from workers import gradcam, pipeline
 from workers.crop import Crop
 from workers.pipeline import predict
-from workers.square import Prepared, cut_to_letterbox, prepare
+from workers.square import FINENESS, Prepared, over_crop, prepare
 
 SIZE = 64
 
@@ -55,8 +55,8 @@ def test_a_bright_blob_is_hottest_where_it_lies_in_the_crop(blob: tuple[int, int
     cells = np.array(prediction.heat_map.shape)
     hottest = np.unravel_index(prediction.heat_map.argmax(), tuple(cells))
     place = (np.array(hottest) + 0.5) / cells * (height, width) + (top, left)
-    # Half a cell of the network and half a cell of the map are lost to their grids.
-    assert np.abs(place - blob).max() <= (np.array([height, width]) / cells).max()
+    # Half a cell of the network is lost to its grid, and half a sample to that of the map.
+    assert np.abs(place - blob).max() <= (FINENESS / 2 + 0.5) * (np.array([height, width]) / cells).max()
 
 
 def test_the_heat_map_has_the_proportions_of_the_crop_without_the_padding() -> None:
@@ -65,8 +65,8 @@ def test_the_heat_map_has_the_proportions_of_the_crop_without_the_padding() -> N
     assert prediction.heat_map is not None
     _, _, height, width = prediction.crop
     rows, columns = prediction.heat_map.shape
-    assert rows == 8
-    assert abs(columns - 8 * width / height) <= 1
+    assert rows == 8 * FINENESS
+    assert abs(columns - 8 * FINENESS * width / height) <= 1
     assert prediction.heat_map.max() == 1
 
 
@@ -74,22 +74,25 @@ def test_evidence_in_the_padding_is_not_shown() -> None:
     prepared = Prepared(np.zeros((64, 64), np.float32), Crop(0, 0, 640, 320), (0, 16, 64, 32))
     evidence = np.zeros((8, 8), np.float32)
     evidence[:, 0] = evidence[:, 7] = 9
-    assert cut_to_letterbox(evidence, prepared).shape == (8, 4)
-    assert not cut_to_letterbox(evidence, prepared).any()
+    assert over_crop(evidence, prepared).shape == (8 * FINENESS, 4 * FINENESS)
+    assert gradcam.heat_map(over_crop(evidence, prepared), 1.0) is None
 
 
 def test_evidence_is_interpolated_where_the_crop_ends_within_a_cell() -> None:
     prepared = Prepared(np.zeros((64, 64), np.float32), Crop(0, 0, 60, 64), (2, 0, 60, 64))
     evidence = np.repeat(np.arange(8, dtype=np.float32)[:, None], 8, axis=1)
-    # Cell k of the crop has its centre at 2 + (k + 0.5) 7.5 pixels of the square, 8 pixels to a cell.
-    expected = np.clip((2 + (np.arange(8) + 0.5) * 7.5) / 8 - 0.5, 0, 7)
-    assert_allclose(cut_to_letterbox(evidence, prepared)[:, 3], expected, atol=0.05)
+    # Sample k of the 30 has its centre at 2 + (k + 0.5) 2 pixels of the square, 8 pixels to a cell.
+    expected = (2 + (np.arange(30) + 0.5) * 2) / 8 - 0.5
+    assert_allclose(over_crop(evidence, prepared)[6:-6, 3], expected[6:-6], atol=0.05)
 
 
-def test_a_square_crop_keeps_the_evidence_as_it_is() -> None:
+def test_a_square_crop_keeps_the_place_of_the_highest_cell() -> None:
     prepared = Prepared(np.zeros((64, 64), np.float32), Crop(0, 0, 9, 9), (0, 0, 64, 64))
-    evidence = np.random.default_rng(2).normal(size=(7, 7)).astype(np.float32)
-    assert_allclose(cut_to_letterbox(evidence, prepared), evidence, atol=1e-6)
+    evidence = np.zeros((7, 7), np.float32)
+    evidence[2, 5] = 1
+    row, column = np.unravel_index(over_crop(evidence, prepared).argmax(), (7 * FINENESS, 7 * FINENESS))
+    assert abs((row + 0.5) / FINENESS - 2.5) <= 0.5
+    assert abs((column + 0.5) / FINENESS - 5.5) <= 0.5
 
 
 @pytest.mark.parametrize("shape", [(400, 200), (200, 400), (50, 60), (40, 2000)])

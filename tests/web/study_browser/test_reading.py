@@ -157,7 +157,7 @@ def test_the_heat_map_and_its_strength_have_keys(workstation: Open, five_studies
     viewer = page.locator("[data-viewer]")
     press(page, "h")
     expect(viewer).to_have_attribute("data-heat-map", "on")
-    expect(page.get_by_text("evidence for abnormal, 7 × 7 cells")).to_be_visible()
+    expect(page.get_by_text("evidence for abnormal; coarse")).to_be_visible()
     expect(page.get_by_role("button", name="Heat map h")).to_have_attribute("aria-pressed", "true")
     before = page.get_by_label("Opacity").input_value()
     press(page, "]")

@@ -100,7 +100,7 @@ def test_heat_map_is_clear_at_zero_and_orange_at_its_peak(page: Page, open_study
 def test_legend_names_the_class_and_the_coarseness(page: Page, open_study: Open) -> None:
     open_study(page, "ramp")
     expect(page.locator(".viewer-legend")).to_have_text(
-        "heat map: evidence for abnormal, 7 × 7 cells over the crop"
+        "heat map: evidence for abnormal; coarse, its edges mean nothing"
     )
 
 

@@ -37,7 +37,7 @@ export function paintScale(canvas, explained) {
 export function legendOf(map) {
   if (!map) return 'heat map: not available';
   if (!map.values) return `heat map: ${map.reason ?? 'none'}`;
-  return `heat map: evidence for ${map.explained_class}, ${map.rows} × ${map.columns} cells over the crop`;
+  return `heat map: evidence for ${map.explained_class}; coarse, its edges mean nothing`;
 }
 
 /** Red, green, blue and opacity, each 0..255, of a value 0..1. */
