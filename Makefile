@@ -14,7 +14,7 @@ demo: setup ## Everything on this computer, with sample radiographs; Ctrl-C stop
 
 test: ## The whole test suite, with real Redis, PostgreSQL, DCMTK and Chromium
 	@deploy/setup test
-	$(PY) -m pytest
+	$(PY) -m pytest --numprocesses 2 --dist loadfile
 
 check: ## Format, lint, types, import contracts, migrations
 	@deploy/setup test

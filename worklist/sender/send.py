@@ -152,9 +152,9 @@ def _send(association: Any, outgoing: Outgoing, report: SendReport) -> None:
 def _pause_reactor(association: Any) -> None:
     """Wait until the association's own thread really waits, so that it cannot take the answer away from us.
 
-    pynetdicom 3.0.4 sets ``_is_paused`` before it waits. Between the two, on a busy machine, that thread passes a
-    check point that was cleared too late, picks up the answer to our next C-STORE, and the sender waits for it
-    until the DIMSE time-out (seen once in about fifty runs of the tests).
+    pynetdicom 3.0.4 sets ``_is_paused`` before it waits. Between the two, on a busy machine, that thread passes
+    a check point that was cleared too late, picks up the answer to our next C-STORE, and the sender waits for
+    it until the DIMSE time-out (seen once in about fifty runs of the tests).
     """
     checkpoint = association._reactor_checkpoint
     checkpoint.clear()
