@@ -1,6 +1,6 @@
 """From the last byte of a study to its ranked row, with a warm worker.
 
-    .venv/bin/python benchmarks/latency.py [rounds]
+    PYTHONPATH=. .venv/bin/python benchmarks/latency.py [rounds]
 
 Starts a whole site (broker, receiver, workers, scheduler) in a temporary folder, warms it with one study, then
 sends studies of three 2000 × 2500 images by storescu over one association and measures, for each, the time from
@@ -85,5 +85,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
     main()
