@@ -42,7 +42,12 @@ class Stack:
     def start(self) -> None:
         """Start every process and wait until the receiver listens."""
         self.supervisor.start()
-        wait_until(lambda: _answers(self.current.receiver_port), "the receiver listens")
+        log = self.supervisor.log("receiver")
+        try:
+            wait_until(lambda: _answers(self.current.receiver_port), "the receiver listens")
+        except AssertionError as error:
+            error.add_note(log.read_text(encoding="utf-8") if log.exists() else "(no log of the receiver)")
+            raise
 
     def stop(self) -> None:
         """Stop every process."""

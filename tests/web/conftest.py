@@ -123,14 +123,49 @@ def statements(site: Settings) -> Iterator[list[str]]:
     event.remove(engine, "before_cursor_execute", note)
 
 
+class Gate:
+    """Lets requests through to the application until it is closed, and then waits for those inside.
+
+    A page that is still open polls on; its late request would connect to the next test's database.
+    """
+
+    def __init__(self, app: Flask) -> None:
+        self._app = app
+        self._inside = 0
+        self._is_open = True
+        self._changed = threading.Condition()
+
+    def __call__(self, environ: Any, start_response: Any) -> Any:
+        """Answer one request (PEP 3333)."""
+        with self._changed:
+            if not self._is_open:
+                start_response("503 Service Unavailable", [])
+                return []
+            self._inside += 1
+        try:
+            return self._app(environ, start_response)
+        finally:
+            with self._changed:
+                self._inside -= 1
+                self._changed.notify_all()
+
+    def close(self) -> None:
+        """Let nobody in, and wait until everybody is out."""
+        with self._changed:
+            self._is_open = False
+            assert self._changed.wait_for(lambda: self._inside == 0, timeout=30), "a request has not ended"
+
+
 @pytest.fixture
 def live_server(app: Flask) -> Iterator[str]:
     """The address of the application on a free loopback port."""
-    server = make_server("127.0.0.1", 0, app, threaded=True)
+    gate = Gate(app)
+    server = make_server("127.0.0.1", 0, gate, threaded=True)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}"
     server.shutdown()
     server.server_close()
+    gate.close()
 
 
 @pytest.fixture(scope="session")

@@ -37,6 +37,7 @@ def configure(data: Path) -> Secrets:
         broker_url=f"redis://:{kept.broker_password}@127.0.0.1:{_free_port()}/0",
         receiver_host="127.0.0.1",
     )
+    database.forget_engine()
     return kept
 
 

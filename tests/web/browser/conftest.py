@@ -62,7 +62,7 @@ def reader(visitor: Page, live_server: str) -> Page:
 def sign_in(page: Page) -> None:
     """Sign Rita in with the keyboard alone."""
     try_to_sign_in(page, PASSWORD)
-    page.wait_for_selector("#list")
+    page.wait_for_selector("#filters[data-live]", state="attached")  # the script listens to keys
 
 
 def try_to_sign_in(page: Page, password: str) -> None:
