@@ -53,6 +53,8 @@ def configure(level: str = "INFO") -> None:
     )
     logging.basicConfig(level=level, handlers=[handler], force=True)
     logging.getLogger("pynetdicom").setLevel(logging.CRITICAL)
+    # It tells the kind of database, at every question whether the schema is the right one.
+    logging.getLogger("alembic.runtime.migration").setLevel(logging.WARNING)
 
 
 def logger(name: str) -> structlog.stdlib.BoundLogger:

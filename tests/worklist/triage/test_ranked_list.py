@@ -124,13 +124,13 @@ class TestRow:
         make_study(session, body_part=None)
         assert ranked_page(session, Filters()).rows[0].threshold_flagged is None
 
-    def test_a_page_takes_two_statements_however_many_rows(self, session, statements):
+    def test_a_page_takes_three_statements_however_many_rows(self, session, statements):
         for _ in range(12):
             make_study(session, images=2)
         session.flush()
         statements.clear()
         ranked_page(session, Filters(search="syn"))
-        assert len(statements) == 2
+        assert len(statements) == 3  # one asks how broad the search is
 
 
 class TestFilters:
@@ -217,6 +217,17 @@ class TestSearch:
         make_study(session)
         assert ids(session, search=words) == []
 
+    @pytest.mark.parametrize("narrow", [1, 1000])
+    def test_a_broad_search_finds_what_a_narrow_one_finds_in_rank_order(
+        self, session, frozen, monkeypatch, narrow
+    ):
+        monkeypatch.setattr(ranked_list, "NARROW_SEARCH", narrow)
+        later = named(session, "SMITH^A", waiting_minutes=1)
+        first = named(session, "SMITH^B", waiting_minutes=60)
+        named(session, "MEYER^C")
+        named(session, "SMITH^D", **READ)
+        assert ids(session, search="sm") == [first.id, later.id]
+
     def test_a_search_looks_into_the_chosen_state_only(self, session):
         named(session, "Rita", **READ)
         waiting = named(session, "Rita")
@@ -298,7 +309,8 @@ class TestCounts:
         make_study(session, probability=0.2, reading_state=ReadingState.DEFERRED)
         make_study(session, probability=0.9, attention=Attention.FLAGGED, **READ)
         found = counts(session)
-        assert (found.open, found.flagged, found.unscored, found.failed) == (6, 1, 2, 1)
+        assert (found.open, found.flagged, found.failed) == (6, 1, 1)
+        assert (found.waiting_for_score, found.without_classifier) == (1, 1)
         assert (found.out_of_scope, found.reading, found.deferred) == (1, 1, 1)
 
     def test_counting_stops_at_the_limit(self, session, monkeypatch):
