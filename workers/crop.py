@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-PREPROCESSING_VERSION = 1
+PREPROCESSING_VERSION = 2
 """Raise it with any change that alters a crop or a square: analyses carry it."""
 
 Greys = NDArray[np.uint8] | NDArray[np.uint16] | NDArray[np.float32]
@@ -250,10 +250,27 @@ def _border_lines(edges: NDArray[np.uint8]) -> NDArray[np.bool_]:
 
 
 def _long_edges(pieces: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Keep the pieces that form something long once the gaps between them are closed."""
+    """Keep the pieces that form something long once the gaps between them are closed.
+
+    A line of text that runs into a bright border is long too: what lies in one border strip does not count
+    when there is something elsewhere.
+    """
     linked = cv2.dilate(pieces.astype(np.uint8), _ellipse(GAP))
     _, groups, found, _ = cv2.connectedComponentsWithStats(linked, connectivity=8)
-    return np.asarray(pieces & (_longer_side(found) >= SMALLEST_EDGE * THUMBNAIL_PX)[groups], np.bool_)
+    is_long = _longer_side(found) >= SMALLEST_EDGE * THUMBNAIL_PX
+    is_long[0] = False  # the background
+    is_elsewhere = is_long & ~_in_border_strip(found, pieces.shape)
+    return np.asarray(pieces & (is_elsewhere if is_elsewhere.any() else is_long)[groups], np.bool_)
+
+
+def _in_border_strip(found: NDArray[np.int32], shape: tuple[int, ...]) -> NDArray[np.bool_]:
+    """Say of each connected component if it lies in the strip along one border."""
+    zone = round(BORDER * THUMBNAIL_PX)
+    inside = np.zeros(len(found), np.bool_)
+    starts, lengths = (cv2.CC_STAT_TOP, cv2.CC_STAT_LEFT), (cv2.CC_STAT_HEIGHT, cv2.CC_STAT_WIDTH)
+    for start, length, n in zip(starts, lengths, shape, strict=True):
+        inside |= (found[:, start] + found[:, length] <= zone) | (found[:, start] >= n - zone)
+    return inside
 
 
 def _longer_side(found: NDArray[np.int32]) -> NDArray[np.int32]:

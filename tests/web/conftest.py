@@ -11,7 +11,7 @@ from argon2 import PasswordHasher
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import event
-from werkzeug.serving import make_server
+from werkzeug.serving import WSGIRequestHandler, make_server
 from werkzeug.test import TestResponse
 
 from web import create_app
@@ -123,6 +123,13 @@ def statements(site: Settings) -> Iterator[list[str]]:
     event.remove(engine, "before_cursor_execute", note)
 
 
+class Quiet(WSGIRequestHandler):
+    """Logs no request: the log of a test ends before the last request of its page."""
+
+    def log_request(self, *_: Any) -> None:
+        """Log nothing."""
+
+
 class Gate:
     """Lets requests through to the application until it is closed, and then waits for those inside.
 
@@ -160,7 +167,7 @@ class Gate:
 def live_server(app: Flask) -> Iterator[str]:
     """The address of the application on a free loopback port."""
     gate = Gate(app)
-    server = make_server("127.0.0.1", 0, gate, threaded=True)
+    server = make_server("127.0.0.1", 0, gate, threaded=True, request_handler=Quiet)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}"
     server.shutdown()
