@@ -15,6 +15,7 @@ from typing import Any
 
 from celery import Celery
 from kombu import Queue as KombuQueue
+from kombu.exceptions import OperationalError
 from sqlalchemy.orm import Session
 
 from worklist import database, logs, settings
@@ -151,7 +152,7 @@ def broker_answers() -> bool:
     with producer().connection() as connection:
         try:
             connection.ensure_connection(max_retries=1, interval_start=0, interval_step=0, timeout=4)
-        except connection.connection_errors:
+        except (*connection.connection_errors, OperationalError):
             return False
         return True
 

@@ -132,6 +132,16 @@ def test_a_broker_that_is_not_there_holds_up_nobody(site, monkeypatch):
     jobs.producer.cache_clear()
 
 
+def test_a_broker_that_is_not_there_or_never_answers_is_said_not_to_answer(site, monkeypatch):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        for port in (1, silent.getsockname()[1]):
+            monkeypatch.setenv("WORKLIST_BROKER_URL", f"redis://127.0.0.1:{port}/0")
+            settings.current.cache_clear()
+            jobs.producer.cache_clear()
+            assert not jobs.broker_answers()
+    jobs.producer.cache_clear()
+
+
 def test_every_job_has_its_own_name_and_a_queue_that_exists():
     names = [job.name for job in jobs.JOBS]
     assert len(set(names)) == len(names)

@@ -47,7 +47,12 @@ class SendReport:
 
     def text(self) -> str:
         """Return it in words, a line for each failure."""
-        lines = [f"Sent {self.sent}, failed {len(self.failed)}, skipped {self.skipped} (no DICOM files)."]
+        parts = [f"{self.sent} sent"]
+        if self.failed:
+            parts.append(f"{len(self.failed)} failed")
+        if self.skipped:
+            parts.append(f"{self.skipped} skipped that are no DICOM files")
+        lines = [f"{', '.join(parts)}."]
         return "\n".join([*lines, *(f"{path}: {reason}" for path, reason in self.failed)])
 
 

@@ -67,7 +67,7 @@ def test_other_files_are_counted_and_left_out(receiving: Site, folder: Path) -> 
     (folder / "empty").touch()
     write(make_radiograph(), folder / "DICOMDIR")
     report = send(receiving, folder)
-    assert report.text() == "Sent 1, failed 0, skipped 3 (no DICOM files)."
+    assert report.text() == "1 sent, 3 skipped that are no DICOM files."
 
 
 def test_more_kinds_than_one_association_can_propose_go_in_two() -> None:
