@@ -71,6 +71,7 @@ def go(page: Page, address: str) -> Page:
 
 
 def press(page: Page, *keys: str) -> None:
-    """Press keys one after the other, wherever the focus is."""
+    """Press keys one after the other, wherever the focus is, once the page's scripts listen to them."""
+    page.wait_for_load_state("load")
     for key in keys:
         page.keyboard.press(key)

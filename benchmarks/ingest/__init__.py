@@ -1,0 +1,1 @@
+"""Reception side by side with others: ``python -m benchmarks.ingest --help``."""
