@@ -9,8 +9,8 @@ import fcntl
 import hashlib
 import os
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -74,9 +74,70 @@ def spool_folder() -> Path:
     return folder
 
 
-def new_spool_path() -> Path:
-    """Return a path for a file that is about to be received, in the file system of the archive."""
-    return spool_folder() / f"{uuid4().hex}.part"
+class Spooled:
+    """A file that is being received, in the file system of the archive; hashed as it is written.
+
+    Raises
+    ------
+    Unavailable
+        From every method: if the disk is full or fails.
+    """
+
+    def __init__(self) -> None:
+        self.path = spool_folder() / f"{uuid4().hex}.part"
+        self._digest = hashlib.sha256()
+        self._file_bytes = 0
+        with disk_errors():
+            self._descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640)
+
+    def write(self, piece: bytes | memoryview) -> None:
+        """Append a piece."""
+        with disk_errors():
+            written = os.write(self._descriptor, piece)
+            while written < len(piece):
+                written += os.write(self._descriptor, memoryview(piece)[written:])
+        self._digest.update(piece)
+        self._file_bytes += len(piece)
+
+    def keep(self, received_at: datetime) -> Kept:
+        """Sync the file and give it its name in the archive.
+
+        Notes
+        -----
+        The order matters: the bytes are synced before the name exists. The name itself survives a power cut
+        only after `sync_names`, which the caller must call before it commits or answers.
+        """
+        with disk_errors():
+            os.fsync(self._descriptor)
+            target = _day_folder(received_at.date()) / f"{self.path.stem}.dcm"
+            self.path.rename(target)
+        self._close()
+        return Kept(_relative(target), self._digest.hexdigest(), self._file_bytes)
+
+    def discard(self) -> None:
+        """Delete the file, unless it has been kept."""
+        self._close()
+        with suppress(OSError):
+            self.path.unlink(missing_ok=True)
+
+    def _close(self) -> None:
+        descriptor, self._descriptor = self._descriptor, -1
+        if descriptor >= 0:
+            with suppress(OSError):
+                os.close(descriptor)
+
+
+def sync_names(kept: Iterable[Kept]) -> None:
+    """Make sure that the names of kept files survive a power cut.
+
+    Raises
+    ------
+    Unavailable
+        If the disk fails.
+    """
+    with disk_errors():
+        for folder in {settings.current().archive_folder / one.file_path.rpartition("/")[0] for one in kept}:
+            _sync(folder)
 
 
 def check_space() -> None:
@@ -110,29 +171,6 @@ def disk_errors() -> Iterator[None]:
         yield
     except OSError as error:
         raise Unavailable(f"The archive disk failed: {error.strerror or type(error).__name__}.") from error
-
-
-def keep(spooled_path: Path, received_at: datetime) -> Kept:
-    """Move a received file into the archive, so that it survives a power cut.
-
-    Notes
-    -----
-    The order matters: the bytes are synced before the name exists, and the name before the caller commits.
-
-    Raises
-    ------
-    Unavailable
-        If the disk is full or fails; the spooled file is then still where it was, or nowhere.
-    """
-    check_space()
-    with disk_errors():
-        sha256, file_bytes = _digest(spooled_path)
-        _sync(spooled_path)
-        folder = _day_folder(received_at.date())
-        target = folder / f"{spooled_path.stem}.dcm"
-        spooled_path.rename(target)
-        _sync(folder)
-    return Kept(_relative(target), sha256, file_bytes)
 
 
 def describe(file_path: str) -> Kept:

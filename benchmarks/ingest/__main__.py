@@ -153,9 +153,7 @@ def main() -> None:
                 for _ in range(arguments.repeats):
                     for name, found in runs.items():
                         found.append(
-                            measure(
-                                kinds[name], paths, associations, is_compressed=file_set.is_compressed
-                            )
+                            measure(kinds[name], paths, associations, is_compressed=file_set.is_compressed)
                         )
                 beside: dict[str, float] = {}
                 for name, found in runs.items():

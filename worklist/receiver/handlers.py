@@ -8,15 +8,14 @@ PS3.4 Annex A (verification), PS3.4 Annex B (storage), PS3.7 9.3 (C-services), P
 from contextlib import suppress
 from typing import Any
 
-from pydicom.dataset import Dataset
-
-from worklist import archive, audit, clock, database, logs
-from worklist.archive import Kept
+from worklist import audit, database, logs
 from worklist.dicom.header import InstanceHeader, read_header
 from worklist.errors import Unavailable, WorklistError
 from worklist.intake import sources
-from worklist.intake.register import WrongStudy, register
 from worklist.intake.sources import UnknownSource
+from worklist.receiver.command import StoreCommand
+from worklist.receiver.keeping import Sender, keep
+from worklist.receiver.spool import Incoming
 from worklist.receiver.statuses import (
     PERMANENT,
     SERVICE_USER,
@@ -26,12 +25,10 @@ from worklist.receiver.statuses import (
     status_of,
 )
 from worklist.settings import Settings
-from worklist.triage.policy import first_rank_key
 
 log = logs.logger(__name__)
 
 WHO = "receiver"
-LONGEST_COMMENT = 64
 INTERNAL = "A fault in the receiver; its log has the details."
 
 
@@ -46,19 +43,14 @@ def on_c_echo(_event: Any) -> int:
     return Status.SUCCESS
 
 
-def on_c_store(event: Any) -> int | Dataset:
+def on_c_store(association: Any, incoming: Incoming) -> tuple[int, str]:
     """Keep what a C-STORE brought.
-
-    Parameters
-    ----------
-    event : pynetdicom.events.Event
-        Its request carries a `worklist.receiver.spool.SpooledDataSet` as data set.
 
     Returns
     -------
-    int or Dataset
+    tuple of int and str
         0x0000 once the file is synced and in place *and* its rows are committed; otherwise a failure status
-        with the reason as Error Comment (0000,0902): 0xA700 if another try may help, 0xA900 if the data set
+        and the reason as Error Comment (0000,0902): 0xA700 if another try may help, 0xA900 if the data set
         contradicts the command or what is known, 0xC000 if it cannot be understood, 0x0124 if the source may
         not send any more, 0x0110 for a fault of ours.
 
@@ -66,19 +58,23 @@ def on_c_store(event: Any) -> int | Dataset:
     ----------
     PS3.4 B.2.3, PS3.7 9.1.1.1.9.
     """
-    data_set = event.request.DataSet
+    sender = _sender(association)
     try:
-        _store(event, data_set.finish())
+        spooled = incoming.finish()
+        header = read_header(spooled.path)
+        _compare(header, incoming.command)
+        keep(spooled, header, sender)
     except Exception as error:  # the edge: every error becomes a status
-        return _refuse(event, error)
+        return _refuse(sender, incoming.command, error)
     finally:
-        data_set.discard()
-    return Status.SUCCESS
+        incoming.discard()
+    return Status.SUCCESS, ""
 
 
 def on_requested(event: Any, current: Settings) -> None:
     """Reject an association that calls somebody else, or whose caller is not a known source."""
-    calling, called, address = _parties(event)
+    sender = _sender(event.assoc)
+    calling, called, address = sender.calling, sender.called, sender.address
     if current.require_called_ae_title and called != current.ae_title:
         reason = f"{calling} at {address} calls {called}, and this is {current.ae_title}."
         return _reject(event, Rejection.CALLED_AE_TITLE_NOT_RECOGNISED, reason)
@@ -95,78 +91,40 @@ def on_requested(event: Any, current: Settings) -> None:
 
 def on_rejected(event: Any) -> None:
     """Log what pynetdicom rejects by itself: more associations than the setting allows."""
-    calling, _, address = _parties(event)
-    log.warning("association rejected, too many at once", calling=calling, address=address)
+    sender = _sender(event.assoc)
+    log.warning("association rejected, too many at once", calling=sender.calling, address=sender.address)
 
 
-def _store(event: Any, path: Any) -> None:
-    header = read_header(path)
-    _compare(header, event.request)
-    kept = archive.keep(path, clock.now())
-    _register(event, header, kept)
-
-
-def _compare(header: InstanceHeader, request: Any) -> None:
+def _compare(header: InstanceHeader, command: StoreCommand) -> None:
     """Make sure that the data set is what the command announced."""
-    if header.sop_class_uid != request.AffectedSOPClassUID:
+    if header.sop_class_uid != command.sop_class_uid:
         raise Mismatch("(0008,0016) SOPClassUID differs from the command.")
-    if header.sop_instance_uid != request.AffectedSOPInstanceUID:
+    if header.sop_instance_uid != command.sop_instance_uid:
         raise Mismatch("(0008,0018) SOPInstanceUID differs from the command.")
 
 
-def _register(event: Any, header: InstanceHeader, kept: Kept) -> None:
-    calling, _, address = _parties(event)
-    is_registered = False
-    try:
-        with database.transaction() as session:
-            source = sources.known(session, calling, address)
-            registered = register(session, header, kept, source=source, first_rank_key=first_rank_key)
-            is_registered = True
-    except WrongStudy:
-        log.warning("file set aside", file=archive.quarantine(kept))
-        raise
-    except Exception:
-        # If the commit itself failed, nobody knows whether it happened: the file stays, and is adopted or
-        # found again at the next start.
-        if not is_registered:
-            archive.remove(kept.file_path)
-        raise
-    log.info(
-        "instance received",
-        study=registered.study_id,
-        instance=registered.instance_id,
-        outcome=registered.outcome.value,
-        calling=calling,
-        bytes=kept.file_bytes,
-    )
-
-
-def _refuse(event: Any, error: Exception) -> Dataset:
+def _refuse(sender: Sender, command: StoreCommand, error: Exception) -> tuple[int, str]:
     """Log and audit a refusal, and return its status with the reason for the sender's log."""
-    calling, _, address = _parties(event)
     status = status_of(error)
     reason = str(error) if isinstance(error, WorklistError) else INTERNAL
     facts = {
         "status": f"0x{status:04X}",
         "reason": reason,
-        "calling": calling,
-        "address": address,
-        "sop_instance_uid": str(event.request.AffectedSOPInstanceUID),
+        "calling": sender.calling,
+        "address": sender.address,
+        "sop_instance_uid": command.sop_instance_uid,
     }
     if status is Status.PROCESSING_FAILURE:
         log.error("instance refused", **facts, exc_info=error)
     else:
         log.warning("instance refused", **facts)
     _audit("instance.refused", ("instance", None), facts)
-    answer = Dataset()
-    answer.Status = int(status)
-    answer.ErrorComment = reason.encode("ascii", "replace").decode("ascii")[:LONGEST_COMMENT]
-    return answer
+    return status, reason
 
 
 def _reject(event: Any, diagnostic: Rejection, reason: str) -> None:
-    calling, called, address = _parties(event)
-    facts = {"reason": reason, "calling": calling, "called": called, "address": address}
+    sender = _sender(event.assoc)
+    facts = {"reason": reason, "calling": sender.calling, "called": sender.called, "address": sender.address}
     log.warning("association refused", **facts)
     _audit("association.refused", ("source", None), facts)
     event.assoc.acse.send_reject(PERMANENT, SERVICE_USER, int(diagnostic))
@@ -179,8 +137,10 @@ def _audit(action: str, about: tuple[str, int | None], facts: dict[str, str]) ->
         audit.record(session, WHO, action, about=about, **facts)
 
 
-def _parties(event: Any) -> tuple[str, str, str]:
-    """Return calling AE title, called AE title and network address."""
-    request = event.assoc.requestor.primitive
-    address = sources.canonical(event.assoc.requestor.address_info.address)
-    return str(request.calling_ae_title).strip(), str(request.called_ae_title).strip(), address
+def _sender(association: Any) -> Sender:
+    request = association.requestor.primitive
+    return Sender(
+        calling=str(request.calling_ae_title).strip(),
+        called=str(request.called_ae_title).strip(),
+        address=sources.canonical(association.requestor.address_info.address),
+    )

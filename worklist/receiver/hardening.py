@@ -7,18 +7,19 @@ descriptor above 1023 breaks ``select``. The classes below narrow private method
 
 import select
 import socket
+import ssl
+import struct
+from collections.abc import Callable
 from typing import Any
 
-from pydicom.uid import UID
 from pynetdicom import evt
-from pynetdicom.dimse import DIMSEServiceProvider
-from pynetdicom.dimse_messages import DIMSEMessage
-from pynetdicom.dimse_primitives import C_STORE
 from pynetdicom.timer import Timer
 from pynetdicom.transport import AssociationSocket, RequestHandler, ThreadedAssociationServer
 
 from worklist import logs
-from worklist.receiver.spool import SpooledDataSet
+from worklist.receiver.lane import StoreLane
+from worklist.receiver.spool import Incoming
+from worklist.receiver.upper_layer import EventDrivenAssociation, SignallingQueue, Transfer
 
 log = logs.logger(__name__)
 
@@ -28,38 +29,67 @@ ANNOUNCED_PDU_BYTES = 128 * 1024
 LARGEST_PDU_BYTES = 1024**2
 """What we take. An association request with 128 contexts of 45 syntaxes has about 400 KB."""
 
-LARGEST_COMMAND_BYTES = 64 * 1024
 STALL_SECONDS = 30.0
 """Seconds in which a PDU that has begun must have arrived, and in which a peer must take our answer."""
 
-MISSING_UID = UID("0")
-PROTOCOL_ERROR = "Evt19"  # PS3.8 Table 9-10: unrecognised or invalid PDU, answered with A-ABORT
+Store = Callable[[Any, Incoming], tuple[int, str]]
+"""(association, what a C-STORE brought) → status and comment."""
 
 
 class HardenedSocket(AssociationSocket):
     """Reads with a limit of bytes and of time, and in large pieces."""
 
     def recv(self, nr_bytes: int) -> bytearray:
-        """Return that many bytes, or fewer if the peer has closed.
+        """Return that many bytes, or none if the peer has closed before the first one.
 
         Raises
         ------
         OSError
-            If the PDU is too long or takes too long; pynetdicom then closes the connection.
+            If the PDU is too long, takes too long, or ends too early.
         """
-        if nr_bytes > LARGEST_PDU_BYTES:
-            raise OSError(f"A PDU of {nr_bytes} bytes was announced.")
-        received, count = bytearray(nr_bytes), 0
+        view = self.room(nr_bytes)
+        count = self._receive(view)
+        return bytearray(self.fill(view, count)) if count else bytearray()
+
+    def room(self, length: int) -> memoryview:
+        """Return room for a PDU.
+
+        Raises
+        ------
+        OSError
+            If it is longer than we take.
+        """
+        if length > LARGEST_PDU_BYTES:
+            raise OSError(f"A PDU of {length} bytes was announced.")
+        return memoryview(bytearray(length))
+
+    def fill(self, view: memoryview, count: int = 0) -> memoryview:
+        """Fill a view, of which ``count`` bytes are there already, with what the peer sends.
+
+        Raises
+        ------
+        OSError
+            If the peer stalls or closes before.
+        """
         timer = Timer(STALL_SECONDS)
         timer.start()
-        while count < nr_bytes:
+        while count < len(view):
             if timer.expired:
                 raise TimeoutError("The peer has stalled inside a PDU.")
-            step = self.socket.recv_into(memoryview(received)[count:])
+            step = self._receive(view[count:])
             if step == 0:
-                break
+                raise ConnectionError("The peer has closed inside a PDU.")
             count += step
-        return received[:count]
+        return view
+
+    def _receive(self, view: memoryview) -> int:
+        if self.socket is None:
+            raise ConnectionError("The connection is closed.")
+        flags = 0 if isinstance(self.socket, ssl.SSLSocket) else socket.MSG_WAITALL
+        try:
+            return int(self.socket.recv_into(view, flags=flags))
+        except BlockingIOError as error:
+            raise TimeoutError("The peer has stalled inside a PDU.") from error
 
     @property
     def ready(self) -> bool:
@@ -75,63 +105,33 @@ class HardenedSocket(AssociationSocket):
             return False
 
 
-class SpoolingProvider(DIMSEServiceProvider):
-    """Receives messages with their data sets on disk, and aborts on what is no message."""
-
-    def __init__(self, association: Any) -> None:
-        super().__init__(association)
-        self.message: Any = None
-        self._begun: set[SpooledDataSet] = set()
-
-    def receive_primitive(self, primitive: Any) -> None:
-        """Take the next fragments; whatever goes wrong ends this association and no other."""
-        if self.message is None:
-            message: Any = DIMSEMessage()
-            message.data_set = SpooledDataSet(message, self.assoc, self._begun)
-            self.message = message
-        try:
-            super().receive_primitive(primitive)
-            if self.message and self.message.encoded_command_set.tell() > LARGEST_COMMAND_BYTES:
-                raise ValueError("The command set has no end.")
-        except Exception as error:  # one of many: the peer decides what comes
-            log.warning("association aborted, no valid message", error=type(error).__name__)
-            self.dul.event_queue.put(PROTOCOL_ERROR)
-
-    def get_msg(self, block: bool = False) -> Any:
-        """Return the next message; pynetdicom would leave a C-STORE without a UID for ever unanswered."""
-        context_id, message = super().get_msg(block)
-        if isinstance(message, C_STORE) and message.MessageIDBeingRespondedTo is None:
-            for keyword in ("AffectedSOPClassUID", "AffectedSOPInstanceUID"):
-                if getattr(message, keyword) is None:
-                    setattr(message, keyword, MISSING_UID)
-            if message.Priority is None:
-                message.Priority = 2
-        return context_id, message
-
-    def discard_all(self) -> None:
-        """Delete every file that was begun and not kept."""
-        for data_set in tuple(self._begun):
-            data_set.discard()
-
-
 class HardenedHandler(RequestHandler):
     """One connection, from accept to the last file of it being cleared away."""
 
     def handle(self) -> None:
         """Run the association, and wait for its end to clean up behind it."""
-        association = self._create_association()
+        association: Any = self._create_association()
+        association.__class__ = EventDrivenAssociation
+        association.prepare()
         association.dul.socket.__class__ = HardenedSocket
-        association.dimse = provider = SpoolingProvider(association)
+        association.dimse.msg_queue = SignallingQueue(association.wake, association.dimse.msg_queue)
+        transfer = association.dul
+        transfer.__class__ = Transfer
+        transfer.prepare(lambda connection: self._lane(connection, association), ANNOUNCED_PDU_BYTES)
         evt.trigger(association, evt.EVT_CONN_OPEN, {"address": self.client_address})
         association.start()
         association._dul_ready.wait()
-        association.dul.join()
+        transfer.join()
         # If the peer left before it asked for anything, the association would wait for that and take a place
         # among the permitted ones until the timeout.
-        association.dul.to_user_queue.put(None)
+        transfer.to_user_queue.put(None)
         association.join()
-        provider.discard_all()
+        transfer.lane.discard()
+        transfer.alarm.close()
         self.request.close()
+
+    def _lane(self, connection: Transfer, association: Any) -> StoreLane:
+        return StoreLane(connection, lambda incoming: self.server.store(association, incoming))
 
 
 class HardenedServer(ThreadedAssociationServer):
@@ -139,11 +139,15 @@ class HardenedServer(ThreadedAssociationServer):
 
     daemon_threads = True
     request_queue_size = 128
+    store: Store
 
     def get_request(self) -> Any:
         """Accept a connection that cannot wait for ever and does not wait for full packets."""
         client, address = super().get_request()
-        client.settimeout(STALL_SECONDS)
+        # Limits of the kernel's, not of Python's: with those each read would be two calls.
+        limit = struct.pack("ll", int(STALL_SECONDS), int(STALL_SECONDS % 1 * 1e6))
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, limit)
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, limit)
         client.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return client, address

@@ -110,13 +110,13 @@ def _listen(current: Settings, port: int) -> Any:
                 (evt.EVT_REQUESTED, handlers.on_requested, [current]),
                 (evt.EVT_REJECTED, handlers.on_rejected),
                 (evt.EVT_C_ECHO, handlers.on_c_echo),
-                (evt.EVT_C_STORE, handlers.on_c_store),
             ],
             server_class=HardenedServer,
             request_handler=HardenedHandler,
         )
     except OSError as error:
         raise Unavailable(_why_not(error, current.receiver_host, port)) from error
+    server.store = handlers.on_c_store
     server.ae._servers.append(server)
     return server
 

@@ -20,7 +20,7 @@ from worklist.receiver.statuses import Status
 
 def keep(dataset_path: Path) -> str:
     """Put a file into the archive without rows, as a crash before the commit does."""
-    spooled = archive.new_spool_path()
+    spooled = archive.Spooled()
     spooled.write_bytes(dataset_path.read_bytes())
     return archive.keep(spooled, clock.now()).file_path
 
@@ -60,7 +60,7 @@ def test_file_without_rows_is_adopted_at_the_start(
 def test_file_without_rows_that_was_sent_again_is_removed(receiving: Site, tmp_path: Path) -> None:
     sent = write(make_radiograph(), tmp_path / "image.dcm")
     receiving.storescu(sent)
-    spooled = archive.new_spool_path()
+    spooled = archive.Spooled()
     spooled.write_bytes(receiving.files()[0].read_bytes())
     archive.keep(spooled, clock.now())
     receiving.restart()
@@ -75,7 +75,7 @@ def test_unusable_file_without_rows_is_set_aside(receiving: Site, tmp_path: Path
 
 
 def test_spool_of_an_interrupted_receiver_is_emptied(receiving: Site) -> None:
-    left_over = archive.new_spool_path()
+    left_over = archive.Spooled()
     left_over.write_bytes(b"half an image")
     receiving.restart()
     assert receiving.spooled() == []
