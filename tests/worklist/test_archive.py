@@ -15,14 +15,14 @@ from worklist.settings import Settings
 MORNING = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
 
 
-def spooled(content: bytes = b"an image") -> Path:
-    path = archive.new_spool_path()
-    path.write_bytes(content)
-    return path
+def spooled(content: bytes = b"an image") -> archive.Spooled:
+    file = archive.Spooled()
+    file.write(content)
+    return file
 
 
 def test_kept_file_is_found_again_with_its_hash_and_size(site: Settings) -> None:
-    kept = archive.keep(spooled(b"abc"), MORNING)
+    kept = spooled(b"abc").keep(MORNING)
     assert archive.path_of(kept.file_path).read_bytes() == b"abc"
     assert kept.sha256 == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
     assert kept.file_bytes == 3
@@ -33,7 +33,7 @@ def test_kept_file_is_found_again_with_its_hash_and_size(site: Settings) -> None
 def test_bytes_are_synced_before_the_name_exists_and_the_name_afterwards(
     site: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = spooled()
+    file = spooled()
     steps: list[str] = []
     sync, rename = os.fsync, Path.rename
 
@@ -47,7 +47,7 @@ def test_bytes_are_synced_before_the_name_exists_and_the_name_afterwards(
 
     monkeypatch.setattr(os, "fsync", record_sync)
     monkeypatch.setattr(Path, "rename", record_rename)
-    archive.keep(path, MORNING)
+    archive.sync_names([file.keep(MORNING)])
     # The folders of a new day are synced into their parents, too.
     assert [step for step in steps if step != "sync folder"] == ["sync file", "rename"]
     assert steps[-1] == "sync folder"
@@ -64,20 +64,20 @@ def test_too_little_free_space_refuses_with_both_figures(
     monkeypatch.setenv("WORKLIST_MINIMUM_FREE_BYTES", str(10**18))
     forget()
     with pytest.raises(Unavailable, match=r"GB free, less than the 1000000000.0 GB of WORKLIST_MINIMUM_FREE"):
-        archive.keep(spooled(), MORNING)
+        archive.check_space()
 
 
 def test_failing_disk_is_unavailable_and_leaves_no_file(
     site: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = spooled()
+    file = spooled()
 
     def fail(_descriptor: int) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", fail)
     with pytest.raises(Unavailable, match="No space left on device"):
-        archive.keep(path, MORNING)
+        file.keep(MORNING)
     assert list(archive.files_since(date(2026, 3, 2))) == []
 
 
@@ -93,9 +93,9 @@ def test_missing_file_is_not_found(site: Settings) -> None:
 
 
 def test_files_since_a_day_leave_older_ones_out(site: Settings) -> None:
-    older = archive.keep(spooled(), datetime(2025, 12, 31, 23, 59, tzinfo=UTC))
-    newer = archive.keep(spooled(), MORNING)
-    set_aside = archive.quarantine(archive.keep(spooled(), MORNING))
+    older = spooled().keep(datetime(2025, 12, 31, 23, 59, tzinfo=UTC))
+    newer = spooled().keep(MORNING)
+    set_aside = archive.quarantine(spooled().keep(MORNING))
     assert list(archive.files_since(date(2026, 1, 1))) == [newer.file_path]
     assert list(archive.files_since(date(2025, 1, 1))) == [older.file_path, newer.file_path]
     assert archive.path_of(set_aside).is_file()
@@ -104,9 +104,9 @@ def test_files_since_a_day_leave_older_ones_out(site: Settings) -> None:
 def test_start_empties_the_spool_of_an_interrupted_receiver(site: Settings) -> None:
     left_over = spooled()
     with archive.sole_receiver():
-        assert not left_over.exists()
+        assert not left_over.path.exists()
         begun = spooled()
-    assert begun.exists()
+    assert begun.path.exists()
 
 
 def test_second_receiver_on_the_same_archive_is_refused(site: Settings) -> None:
@@ -114,7 +114,7 @@ def test_second_receiver_on_the_same_archive_is_refused(site: Settings) -> None:
         begun = spooled()
         with pytest.raises(Unavailable, match="Another receiver already uses"), archive.sole_receiver():
             pass
-        assert begun.exists()
+        assert begun.path.exists()
     with archive.sole_receiver():
         pass
 
@@ -122,11 +122,11 @@ def test_second_receiver_on_the_same_archive_is_refused(site: Settings) -> None:
 def test_archive_folder_that_cannot_be_made_is_unavailable(site: Settings) -> None:
     site.archive_folder.write_text("a file where the folder should be")
     with pytest.raises(Unavailable, match="archive disk failed"):
-        archive.new_spool_path()
+        archive.Spooled()
 
 
 def test_removed_file_may_be_removed_again(site: Settings) -> None:
-    kept = archive.keep(spooled(), MORNING)
+    kept = spooled().keep(MORNING)
     archive.remove(kept.file_path)
     archive.remove(kept.file_path)
     assert not archive.has(kept.file_path)

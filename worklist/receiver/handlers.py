@@ -112,7 +112,7 @@ def _refuse(sender: Sender, command: StoreCommand, error: Exception) -> tuple[in
         "reason": reason,
         "calling": sender.calling,
         "address": sender.address,
-        "sop_instance_uid": command.sop_instance_uid,
+        "sop_instance_uid": command.sop_instance_uid[:64],
     }
     if status is Status.PROCESSING_FAILURE:
         log.error("instance refused", **facts, exc_info=error)

@@ -61,9 +61,9 @@ def update_study(study_id: int, **values: Any) -> None:
 
 
 def spooled(content: bytes) -> Kept:
-    path = archive.new_spool_path()
-    path.write_bytes(content)
-    return archive.keep(path, clock.now())
+    file = archive.Spooled()
+    file.write(content)
+    return file.keep(clock.now())
 
 
 @pytest.fixture(autouse=True)

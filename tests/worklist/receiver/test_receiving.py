@@ -24,9 +24,9 @@ from tests.conftest import RecordedJobs
 from tests.worklist.datasets import STRUCTURED_REPORT, make_radiograph, new_uid, write
 from tests.worklist.receiver.modality import QUICK, Site
 from worklist import archive, jobs
-from worklist.receiver import handlers
-from worklist.receiver.hardening import SpoolingProvider
+from worklist.receiver import keeping
 from worklist.receiver.statuses import Status
+from worklist.receiver.upper_layer import Transfer
 from worklist.tables import BodyPart, Result, Scope
 
 NATIVE = {
@@ -176,9 +176,9 @@ def test_acknowledgement_comes_after_sync_rename_and_commit(
 
     monkeypatch.setattr(os, "fsync", recorded("sync", os.fsync))
     monkeypatch.setattr(Path, "rename", recorded("rename", Path.rename))
-    monkeypatch.setattr(handlers, "register", recorded("rows", handlers.register))
+    monkeypatch.setattr(keeping, "register", recorded("rows", keeping.register))
     monkeypatch.setattr(jobs, "send", recorded("committed, job", jobs.send))
-    monkeypatch.setattr(SpoolingProvider, "send_msg", recorded("answer", SpoolingProvider.send_msg))
+    monkeypatch.setattr(Transfer, "answer", recorded("answer", Transfer.answer))
     receiving.store(make_radiograph())
     # A job is sent after the commit and never before it.
     expected = ["sync", "rename", "sync", "rows", "committed, job", "answer"]

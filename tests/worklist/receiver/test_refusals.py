@@ -9,11 +9,18 @@ from sqlalchemy.orm import Session
 
 from tests.conftest import forget
 from tests.worklist.datasets import element, make_radiograph, uids, write, write_raw
-from tests.worklist.receiver.modality import QUICK, Site, send_with_command
+from tests.worklist.receiver.modality import (
+    QUICK,
+    Site,
+    association_request,
+    data_pdu,
+    send_with_command,
+    store_command,
+)
 from worklist import archive, database, settings
 from worklist.errors import Unavailable
 from worklist.intake.sources import add
-from worklist.receiver import handlers
+from worklist.receiver import keeping
 from worklist.receiver.statuses import Status
 from worklist.tables import Source
 
@@ -151,13 +158,23 @@ def test_object_above_the_limit_is_refused_with_the_setting(
     assert len(receiving.files()) == 1
 
 
+def test_command_with_too_long_a_uid_is_answered_and_not_repeated_in_full(receiving: Site) -> None:
+    with receiving.connection() as connection:
+        connection.sendall(association_request())
+        connection.recv(65536)
+        connection.sendall(data_pdu(3, store_command("1" * 5000)) + data_pdu(2, b""))
+        answer = connection.recv(65536)
+    assert b"\x00\x00\x00\x09\x02\x00\x00\x00\x00\xc0" in answer  # (0000,0900) Status
+    assert len(receiving.events("instance.refused")[0].detail["sop_instance_uid"]) == 64
+
+
 def test_fault_of_ours_is_a_processing_failure_and_keeps_nothing(
     receiving: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_arguments: object, **_options: object) -> None:
         raise KeyError("a mistake")
 
-    monkeypatch.setattr(handlers, "register", fail)
+    monkeypatch.setattr(keeping, "register", fail)
     answer = receiving.store(make_radiograph())
     assert answer.Status == Status.PROCESSING_FAILURE
     assert refusal(receiving) == ("0x0110", "A fault in the receiver; its log has the details.")
@@ -219,5 +236,5 @@ def test_archive_says_that_its_disk_failed(receiving: Site, monkeypatch: pytest.
     def fail(*_arguments: object) -> None:
         raise Unavailable("The archive disk failed: Input/output error.")
 
-    monkeypatch.setattr(archive, "keep", fail)
+    monkeypatch.setattr(archive.Spooled, "keep", fail)
     assert receiving.store(make_radiograph()).ErrorComment == "The archive disk failed: Input/output error."

@@ -21,8 +21,8 @@ from worklist.receiver.statuses import Status
 def keep(dataset_path: Path) -> str:
     """Put a file into the archive without rows, as a crash before the commit does."""
     spooled = archive.Spooled()
-    spooled.write_bytes(dataset_path.read_bytes())
-    return archive.keep(spooled, clock.now()).file_path
+    spooled.write(dataset_path.read_bytes())
+    return spooled.keep(clock.now()).file_path
 
 
 def test_taken_port_is_named_with_the_setting(receiving: Site) -> None:
@@ -61,8 +61,8 @@ def test_file_without_rows_that_was_sent_again_is_removed(receiving: Site, tmp_p
     sent = write(make_radiograph(), tmp_path / "image.dcm")
     receiving.storescu(sent)
     spooled = archive.Spooled()
-    spooled.write_bytes(receiving.files()[0].read_bytes())
-    archive.keep(spooled, clock.now())
+    spooled.write(receiving.files()[0].read_bytes())
+    spooled.keep(clock.now())
     receiving.restart()
     assert (receiving.count(), len(receiving.files())) == (1, 1)
 
@@ -76,7 +76,7 @@ def test_unusable_file_without_rows_is_set_aside(receiving: Site, tmp_path: Path
 
 def test_spool_of_an_interrupted_receiver_is_emptied(receiving: Site) -> None:
     left_over = archive.Spooled()
-    left_over.write_bytes(b"half an image")
+    left_over.write(b"half an image")
     receiving.restart()
     assert receiving.spooled() == []
 
