@@ -96,18 +96,21 @@ def measure(kind: type[Peer], paths: list[Path], associations: int, *, is_compre
     peer = kind(Path(tempfile.mkdtemp(prefix="ingest-", dir=paths[0].parent.parent)))
     peer.start()
     try:
+        # One image for what every program loads and caches at its first one.
+        send(paths[:1], peer.port, 1, is_compressed=is_compressed)
+        rest = paths[1:]
         before, at_rest = peer.cpu_seconds(), peer.resident_mb()
-        seconds = send(paths, peer.port, associations, is_compressed=is_compressed)
+        seconds = send(rest, peer.port, associations, is_compressed=is_compressed)
         time.sleep(0.3)
         used = peer.cpu_seconds() - before
         assert used > 0, f"{kind.name} has used no processor time: somebody else received the files"
         assert peer.held() == len(paths), f"{kind.name} holds {peer.held()} of {len(paths)}"
-        size = sum(path.stat().st_size for path in paths) / 1e6
+        size = sum(path.stat().st_size for path in rest) / 1e6
         peak = peer.peak_mb()
         return Measured(
-            instances_per_second=len(paths) / seconds,
+            instances_per_second=len(rest) / seconds,
             mb_per_second=size / seconds,
-            cpu_ms=1000 * used / len(paths),
+            cpu_ms=1000 * used / len(rest),
             peak_mb=peak,
             mb_per_association=(peak - at_rest) / associations,
         )

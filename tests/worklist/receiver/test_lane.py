@@ -1,6 +1,7 @@
 """Fragments of a data set, however they are cut, become the same file; everything else is passed on."""
 
 import struct
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -52,7 +53,7 @@ def item(control: int, fragment: bytes, context_id: int = 1) -> bytes:
 
 def cut(content: bytes, places: list[int]) -> list[bytes]:
     ends = [0, *sorted({place % len(content) for place in places} - {0}), len(content)]
-    return [content[start:end] for start, end in zip(ends, ends[1:], strict=False)]
+    return [content[start:end] for start, end in pairwise(ends)]
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=50)
