@@ -9,8 +9,8 @@ from flask import Blueprint, render_template, request
 from flask.typing import ResponseReturnValue
 from werkzeug.datastructures import MultiDict
 
-from worklist import database
-from worklist.errors import Invalid
+from worklist import archive, database
+from worklist.errors import Invalid, Unavailable
 from worklist.tables import Attention, BodyPart, Result
 from worklist.triage import ranked_list
 from worklist.triage.ranked_list import COUNT_LIMIT, Counts, Filters, RankedPage
@@ -49,6 +49,7 @@ class Shown:
 
     ``query`` holds the filters as they stand in the address, ``place`` also the page. A search is part of
     the address so that it survives reloading and going back; that is why no log line holds a query string.
+    ``trouble`` says in a sentence why no images can arrive, and is empty when they can.
     """
 
     filters: Filters
@@ -57,11 +58,12 @@ class Shown:
     first_number: int
     page: RankedPage
     counts: Counts
+    trouble: str = ""
 
     @property
     def version(self) -> str:
         """A short name of what is shown, without waiting times; the same as long as nothing changed."""
-        return hashlib.sha256(repr((self.page, self.counts)).encode()).hexdigest()[:16]
+        return hashlib.sha256(repr((self.page, self.counts, bool(self.trouble))).encode()).hexdigest()[:16]
 
 
 @bp.get("/")
@@ -117,7 +119,16 @@ def _shown() -> Shown:
         counts = ranked_list.counts(session)
     query = query_of(filters)
     place = {**query, "after": after, "page": str(number)} if after else query
-    return Shown(filters, query, place, (number - 1) * PAGE_ROWS + 1, found, counts)
+    return Shown(filters, query, place, (number - 1) * PAGE_ROWS + 1, found, counts, _trouble())
+
+
+def _trouble() -> str:
+    """Return why the receiver refuses images at the moment."""
+    try:
+        archive.check_space()
+    except Unavailable as error:
+        return f"New images are refused. {error} Reception resumes by itself when there is room."
+    return ""
 
 
 def _word(words: type[Word], arguments: "MultiDict[str, str]", name: str) -> Word | None:

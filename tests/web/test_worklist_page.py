@@ -10,7 +10,7 @@ import pytest
 from tests.conftest import Clock
 from tests.factories import make_classifier, make_study
 from tests.web.conftest import Visitor
-from worklist import database
+from worklist import database, settings
 from worklist.tables import Attention, BodyPart, Claim, ClinicalPriority, ReadingState, Result, Study, User
 
 SignIn = Callable[[str], Visitor]
@@ -323,3 +323,18 @@ def test_counts_stop_at_a_thousand(rita: Visitor) -> None:
 @pytest.mark.parametrize("username", ["rita", "lena", "adam", "aude"])
 def test_every_role_sees_the_list(sign_in: SignIn, username: str) -> None:
     assert sign_in(username).get("/").status_code == 200
+
+
+def test_disk_without_room_is_said_on_the_list_and_goes_by_itself(
+    rita: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    version = version_of(rita.get("/").text)
+    monkeypatch.setenv("WORKLIST_MINIMUM_FREE_BYTES", str(10**18))
+    settings.current.cache_clear()
+    answer = rita.get(f"/rows?v={version}", headers=BACKGROUND)
+    assert "New images are refused. The archive disk has" in answer.text
+    monkeypatch.setenv("WORKLIST_MINIMUM_FREE_BYTES", "0")
+    settings.current.cache_clear()
+    answer = rita.get(f"/rows?v={version_of(answer.text)}", headers=BACKGROUND)
+    assert answer.status_code == 200
+    assert "refused" not in answer.text

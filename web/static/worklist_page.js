@@ -116,7 +116,9 @@ function hold(fresh) {
     if (other) refresh(row, other);
     else if (!isPushedToNextPage(row, fresh)) setGone(row);
   }
-  document.querySelector("#counts").replaceWith(fresh.querySelector("#counts").cloneNode(true));
+  for (const part of ["#trouble", "#counts"]) {
+    document.querySelector(part).replaceWith(fresh.querySelector(part).cloneNode(true));
+  }
   setPending(fresh, difference(fresh));
 }
 

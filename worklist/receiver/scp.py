@@ -1,6 +1,7 @@
 """The application entity that modalities send to: start, stop, and everything it accepts."""
 
 import errno
+import resource
 import signal
 import threading
 from contextlib import ExitStack
@@ -23,6 +24,12 @@ IDLE_SECONDS = 120
 """Seconds of silence after which an association is aborted; some modalities keep one open between images."""
 
 NEGOTIATION_SECONDS = 30
+DESCRIPTORS_OF_OURS = 128
+"""Database, archive, log, broker, and connections that are still being turned away."""
+
+DESCRIPTORS_EACH = 4
+"""Socket, alarm and spooled file of an association, and one more while it ends."""
+
 CLOSING_SECONDS = 10
 """Seconds that open associations have to end by themselves when the receiver stops."""
 
@@ -70,6 +77,7 @@ def start(current: Settings, *, port: int | None = None) -> Receiver:
     _config.UNRESTRICTED_STORAGE_SERVICE = True
     # The standard handlers would format every message, only to have it dropped by the level.
     _config.LOG_HANDLER_LEVEL = "none"
+    _make_room_for_descriptors(current.maximum_associations)
     server = _listen(current, current.receiver_port if port is None else port)
     held = ExitStack()
     try:
@@ -100,6 +108,25 @@ def run(current: Settings) -> None:
     stopping.wait()
     log.info("receiver stops")
     receiver.stop()
+
+
+def _make_room_for_descriptors(associations: int) -> None:
+    """Raise the limit of open files as far as this process may, and refuse to start where that is too little.
+
+    Raises
+    ------
+    Unavailable
+        If the associations permitted could not all be served.
+    """
+    needed = DESCRIPTORS_OF_OURS + DESCRIPTORS_EACH * associations
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and needed > hard:
+        raise Unavailable(
+            f"WORKLIST_MAXIMUM_ASSOCIATIONS={associations} needs {needed} open files, and this process may have"
+            f" {hard}: raise that with 'ulimit -n {needed}' or LimitNOFILE={needed}, or permit fewer."
+        )
+    if soft != resource.RLIM_INFINITY and needed > soft:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
 
 
 def _listen(current: Settings, port: int) -> Any:

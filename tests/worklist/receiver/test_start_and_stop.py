@@ -16,6 +16,7 @@ from worklist import archive, clock, settings
 from worklist.errors import Unavailable
 from worklist.receiver import scp
 from worklist.receiver.statuses import Status
+from worklist.settings import Settings
 
 
 def keep(dataset_path: Path) -> str:
@@ -130,3 +131,12 @@ def free_port() -> int:
 def listens(port: int) -> bool:
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def test_too_few_descriptors_for_the_associations_are_said_before_the_start(
+    site: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WORKLIST_MAXIMUM_ASSOCIATIONS", "10000000")
+    settings.current.cache_clear()
+    with pytest.raises(Unavailable, match=r"needs 40000128 open files, and this process may have \d+"):
+        scp.start(settings.current(), port=0)
