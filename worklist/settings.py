@@ -15,6 +15,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from worklist.errors import Invalid
 
 PREFIX = "WORKLIST_"
+# Named here as well, since the settings stand on nothing; a test compares.
+BODY_PARTS = ("ELBOW", "FINGER", "FOREARM", "HAND", "HUMERUS", "SHOULDER", "WRIST")
+VIEW_KINDS = ("frontal", "lateral", "oblique", "axial")
 SECRETS = ("secret_key", "database_url", "broker_url")
 
 
@@ -48,6 +51,16 @@ class Settings(BaseSettings):
     quiet_seconds: float = Field(
         60, gt=0, description="Seconds without a new image after which a study is complete"
     )
+    expected_views: str = Field(
+        "ELBOW=frontal+lateral, FINGER=frontal+lateral+oblique, FOREARM=frontal+lateral, HAND=frontal+oblique, "
+        "HUMERUS=frontal+lateral, SHOULDER=frontal+oblique, WRIST=frontal+lateral+oblique",
+        description="Views with which a study of a body part is complete early; empty: never",
+    )
+    expected_views_seconds: float = Field(
+        5,
+        gt=0,
+        description="Seconds without a new image after which a study with all expected views is complete",
+    )
     completion_limit_seconds: float = Field(
         900, gt=0, description="Seconds after the first image at which a study is complete in any case"
     )
@@ -75,6 +88,18 @@ class Settings(BaseSettings):
         if value.upper() not in {"DEBUG", "INFO", "WARNING", "ERROR"}:
             raise ValueError("must be DEBUG, INFO, WARNING or ERROR")
         return value.upper()
+
+    @field_validator("expected_views")
+    @classmethod
+    def _known_views(cls, value: str) -> str:
+        for entry in filter(None, value.replace(" ", "").split(",")):
+            part, _, kinds = entry.partition("=")
+            if part not in BODY_PARTS or not set(kinds.split("+")) <= set(VIEW_KINDS):
+                raise ValueError(
+                    f"{entry} is not like WRIST=frontal+lateral, with one of {', '.join(BODY_PARTS)} and "
+                    f"one or more of {', '.join(VIEW_KINDS)}"
+                )
+        return value
 
     @field_validator("secret_key")
     @classmethod

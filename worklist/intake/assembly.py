@@ -1,5 +1,7 @@
 """When is a study complete? When no image came for a while, or when it has waited long enough.
 
+The while is short once all views are there that studies of the body part are expected to have.
+
 DICOM has no word for it: a release of the association is none, since modalities send one study over several
 and several studies over one. A late image re-opens the study (``studies.py``).
 """
@@ -10,9 +12,11 @@ from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from worklist import audit, clock, settings
+from worklist.intake.views import are_complete
 from worklist.tables import Instance, Series, Source, Study
 
 WHO = "assembly"
+ALL_VIEWS = "All expected views are there."
 
 
 def complete_quiet_studies(session: Session) -> list[int]:
@@ -35,12 +39,14 @@ def complete_quiet_studies(session: Session) -> list[int]:
 def _due(session: Session, now: datetime) -> list[tuple[int, int, str]]:
     """Return id, content version and reason of each incomplete study whose time is up."""
     limits = settings.current()
+    views = _views_of_incomplete(session)
     rows = session.execute(
         select(
             Study.id,
             Study.content_version,
             Study.received_at,
             Study.last_received_at,
+            Study.body_part,
             func.max(Source.quiet_seconds),
         )
         .outerjoin(Study.series)
@@ -51,11 +57,30 @@ def _due(session: Session, now: datetime) -> list[tuple[int, int, str]]:
         .order_by(Study.id)
     )
     due = []
-    for study_id, content_version, received_at, last_received_at, of_source in rows:
+    for study_id, content_version, received_at, last_received_at, body_part, of_source in rows:
         quiet_seconds = limits.quiet_seconds if of_source is None else of_source
-        if now - last_received_at >= timedelta(seconds=quiet_seconds):
+        quiet = now - last_received_at
+        if quiet >= timedelta(seconds=quiet_seconds):
             due.append((study_id, content_version, f"No new image for {quiet_seconds:g} s."))
+        elif quiet >= timedelta(seconds=limits.expected_views_seconds) and are_complete(
+            limits.expected_views, body_part, views.get(study_id, ())
+        ):
+            due.append((study_id, content_version, ALL_VIEWS))
         elif now - received_at >= timedelta(seconds=limits.completion_limit_seconds):
             reason = f"{limits.completion_limit_seconds / 60:g} minutes after the first image."
             due.append((study_id, content_version, reason))
     return due
+
+
+def _views_of_incomplete(session: Session) -> dict[int, set[str]]:
+    """Return the view positions of each incomplete study."""
+    rows = session.execute(
+        select(Study.id, Instance.view_position)
+        .join(Study.series)
+        .join(Series.instances)
+        .where(~Study.is_complete, Instance.is_current, Instance.view_position != "")
+    )
+    views: dict[int, set[str]] = {}
+    for study_id, view_position in rows:
+        views.setdefault(study_id, set()).add(view_position)
+    return views

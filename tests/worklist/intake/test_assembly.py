@@ -8,12 +8,13 @@ from sqlalchemy import select
 
 from tests.conftest import Clock, RecordedJobs
 from tests.worklist.datasets import make_header, make_kept
-from worklist import database
+from worklist import database, settings
 from worklist.intake.assembly import complete_quiet_studies
 from worklist.intake.register import register
 from worklist.intake.sources import add
+from worklist.intake.views import KINDS, are_complete
 from worklist.settings import Settings
-from worklist.tables import AuditEvent, Study
+from worklist.tables import AuditEvent, BodyPart, Study
 
 
 @pytest.fixture(autouse=True)
@@ -88,3 +89,52 @@ def test_reopened_study_completes_again(frozen: Clock) -> None:
     assert sweep() == []
     frozen.advance(seconds=60)
     assert sweep() == [study_id]
+
+
+def test_study_with_all_expected_views_is_complete_after_a_few_seconds(frozen: Clock) -> None:
+    study_id = receive(study_instance_uid="1.2.3", body_part_examined="FOREARM", view_position="AP")
+    frozen.advance(seconds=10)
+    assert sweep() == []
+    receive(study_instance_uid="1.2.3", body_part_examined="FOREARM", view_position="LL")
+    frozen.advance(seconds=4)
+    assert sweep() == []
+    frozen.advance(seconds=1)
+    assert sweep() == [study_id]
+    with database.transaction() as session:
+        assert session.get_one(Study, study_id).completion_reason == "All expected views are there."
+
+
+def test_further_view_opens_the_study_again(frozen: Clock) -> None:
+    for view in ("AP", "LL"):
+        study_id = receive(study_instance_uid="1.2.3", body_part_examined="FOREARM", view_position=view)
+    frozen.advance(seconds=5)
+    assert sweep() == [study_id]
+    receive(study_instance_uid="1.2.3", body_part_examined="FOREARM", view_position="OBL")
+    with database.transaction() as session:
+        assert not session.get_one(Study, study_id).is_complete
+    frozen.advance(seconds=5)
+    assert sweep() == [study_id]
+
+
+@pytest.mark.parametrize(
+    ("expected", "part", "views", "is_complete"),
+    [
+        ("WRIST=frontal+lateral", BodyPart.WRIST, {"PA", "LAT"}, True),
+        ("WRIST=frontal+lateral", BodyPart.WRIST, {"AP", "RL", "OBL"}, True),
+        ("WRIST=frontal+lateral", BodyPart.WRIST, {"PA", "AP"}, False),
+        ("WRIST=frontal+lateral", BodyPart.WRIST, set(), False),
+        ("WRIST=frontal+lateral", BodyPart.HAND, {"PA", "LAT"}, False),
+        ("WRIST=frontal+lateral", None, {"PA", "LAT"}, False),
+        ("HAND=frontal, WRIST=lateral", BodyPart.WRIST, {" ll "}, True),
+        ("", BodyPart.WRIST, {"PA", "LAT"}, False),
+    ],
+)
+def test_views_are_expected_by_kind(
+    expected: str, part: BodyPart | None, views: set[str], is_complete: bool
+) -> None:
+    assert are_complete(expected, part, views) is is_complete
+
+
+def test_settings_know_the_body_parts_and_kinds_of_views() -> None:
+    assert set(settings.BODY_PARTS) == {part.value for part in BodyPart}
+    assert set(settings.VIEW_KINDS) == set(KINDS)
