@@ -6,6 +6,7 @@ DICOM has no word for it: a release of the association is none, since modalities
 and several studies over one. A late image re-opens the study (``studies.py``).
 """
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from sqlalchemy import func, select, update
@@ -34,6 +35,15 @@ def complete_quiet_studies(session: Session) -> list[int]:
             audit.record(session, WHO, "study.completed", about=("study", study_id), reason=reason)
             completed.append(study_id)
     return completed
+
+
+def note_transfer(session: Session, study_ids: Iterable[int]) -> None:
+    """Begin the quiet time of studies anew, since the image behind their last one is being received."""
+    session.execute(
+        update(Study)
+        .where(Study.id.in_(list(study_ids)), ~Study.is_complete)
+        .values(last_received_at=clock.now())
+    )
 
 
 def _due(session: Session, now: datetime) -> list[tuple[int, int, str]]:

@@ -63,7 +63,7 @@ def on_c_store(association: Any, incoming: Incoming) -> tuple[int, str]:
         spooled = incoming.finish()
         header = read_header(spooled.path)
         _compare(header, incoming.command)
-        keep(spooled, header, sender)
+        association.last_study_id = keep(spooled, header, sender).study_id
     except Exception as error:  # the edge: every error becomes a status
         return _refuse(sender, incoming.command, error)
     finally:

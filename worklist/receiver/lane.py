@@ -52,6 +52,11 @@ class StoreLane:
         self._incoming: Incoming | None = None
         self._identifier_bytes = 0
 
+    @property
+    def is_receiving(self) -> bool:
+        """Whether a data set has begun and not ended."""
+        return self._incoming is not None
+
     def take(self, items: memoryview) -> None:
         """Take the presentation data value items of one P-DATA-TF PDU.
 

@@ -4,7 +4,7 @@ import errno
 import resource
 import signal
 import threading
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,8 +12,9 @@ from pynetdicom import AE, ALL_TRANSFER_SYNTAXES, _config, evt
 from pynetdicom.sop_class import Verification
 from pynetdicom.timer import Timer
 
-from worklist import archive, logs
+from worklist import archive, database, logs
 from worklist.errors import Unavailable
+from worklist.intake.assembly import note_transfer
 from worklist.receiver import handlers, recovery
 from worklist.receiver.hardening import ANNOUNCED_PDU_BYTES, HardenedHandler, HardenedServer
 from worklist.settings import Settings
@@ -24,6 +25,9 @@ IDLE_SECONDS = 120
 """Seconds of silence after which an association is aborted; some modalities keep one open between images."""
 
 NEGOTIATION_SECONDS = 30
+TRANSFER_SECONDS = 10.0
+"""How often it is noted for a study that its next image is on its way."""
+
 DESCRIPTORS_OF_OURS = 128
 """Database, archive, log, broker, and connections that are still being turned away."""
 
@@ -39,7 +43,8 @@ class Receiver:
     """A running receiver."""
 
     server: Any
-    thread: threading.Thread
+    threads: list[threading.Thread]
+    stopping: threading.Event
     held: ExitStack
 
     @property
@@ -49,8 +54,10 @@ class Receiver:
 
     def stop(self, seconds: float = CLOSING_SECONDS) -> None:
         """Accept nothing more, let open associations end, then abort those that do not."""
+        self.stopping.set()
         self.server.shutdown()
-        self.thread.join()
+        for thread in self.threads:
+            thread.join()
         timer = Timer(seconds)
         timer.start()
         for association in self.server.active_associations:
@@ -87,9 +94,27 @@ def start(current: Settings, *, port: int | None = None) -> Receiver:
         held.close()
         server.server_close()
         raise
-    thread = threading.Thread(target=server.serve_forever, args=(0.1,), name="receiver", daemon=True)
-    thread.start()
-    return Receiver(server, thread, held)
+    stopping = threading.Event()
+    threads = [
+        threading.Thread(target=server.serve_forever, args=(0.1,), name="receiver", daemon=True),
+        threading.Thread(target=_watch_transfers, args=(server, stopping), name="transfers", daemon=True),
+    ]
+    for thread in threads:
+        thread.start()
+    return Receiver(server, threads, stopping, held)
+
+
+def _watch_transfers(server: Any, stopping: threading.Event) -> None:
+    """Note for a study that its next image is on its way, however slow the line is."""
+    while not stopping.wait(TRANSFER_SECONDS):
+        under_way = {
+            association.last_study_id
+            for association in server.active_associations
+            if association.last_study_id is not None and association.dul.lane.is_receiving
+        }
+        if under_way:
+            with suppress(Unavailable), database.transaction() as session:
+                note_transfer(session, under_way)
 
 
 def run(current: Settings) -> None:

@@ -227,9 +227,12 @@ class EventDrivenAssociation(Association):
     """The thread that negotiates, serves what is no C-STORE, and sees the end."""
 
     is_established: bool
+    last_study_id: int | None
+    """The study of the image that came last."""
 
     def prepare(self) -> None:
         """Turn an association that has not started yet into this class's."""
+        self.last_study_id = None
         self._news = threading.Event()
 
     def wake(self) -> None:

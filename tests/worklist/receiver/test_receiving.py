@@ -4,6 +4,7 @@ import hashlib
 import os
 import subprocess
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -22,9 +23,10 @@ from pynetdicom import AE, build_context
 
 from tests.conftest import RecordedJobs
 from tests.worklist.datasets import STRUCTURED_REPORT, make_radiograph, new_uid, write
-from tests.worklist.receiver.modality import QUICK, Site
-from worklist import archive, jobs
-from worklist.receiver import keeping
+from tests.worklist.receiver.modality import QUICK, Site, data_pdu, eventually, store_command
+from worklist import archive, database, jobs, settings
+from worklist.intake.assembly import complete_quiet_studies
+from worklist.receiver import keeping, scp
 from worklist.receiver.statuses import Status
 from worklist.receiver.upper_layer import Transfer
 from worklist.tables import BodyPart, Result, Scope
@@ -224,3 +226,23 @@ class Peak:
 def resident_bytes() -> int:
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def test_image_on_its_way_keeps_its_study_from_being_complete(
+    receiving: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def sweep() -> list[int]:
+        with database.transaction() as session:
+            return complete_quiet_studies(session)
+
+    monkeypatch.setattr(scp, "TRANSFER_SECONDS", 0.1)
+    monkeypatch.setenv("WORKLIST_QUIET_SECONDS", "1.5")
+    settings.current.cache_clear()
+    receiving.restart()
+    with receiving.association() as association:
+        assert association.send_c_store(make_radiograph(StudyInstanceUID="1.2.3")).Status == 0
+        slow = association.dul.socket.socket
+        slow.sendall(data_pdu(3, store_command("1.2.3.4")) + data_pdu(0, b"the beginning"))
+        time.sleep(2)
+        assert sweep() == []
+    assert eventually(lambda: sweep() != [], seconds=10)
