@@ -13,8 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydicom.charset import convert_encodings, decode_bytes
-
+from worklist.dicom.character_sets import declared_encodings, is_plain, printable, text_of
 from worklist.dicom.elements import Found, Wanted, read_elements
 from worklist.errors import Invalid
 
@@ -94,6 +93,8 @@ class InstanceHeader:
         Image Laterality (0020,0062), else Laterality (0020,0060): one letter or empty.
     clinical_priority : str
         Requested Procedure Priority (0040,1003), which a few modalities copy from the order; mostly empty.
+    lacks_character_set : bool
+        A text beyond ASCII comes in no known character set, so that it was guessed or taken from the fallback.
     warnings : tuple of str
         What was amiss, in sentences without patient data.
     """
@@ -124,18 +125,24 @@ class InstanceHeader:
     view_position: str = ""
     laterality: str = ""
     clinical_priority: str = ""
+    lacks_character_set: bool = False
     warnings: tuple[str, ...] = ()
 
 
-def read_header(path: Path) -> InstanceHeader:
+def read_header(path: Path, character_set: str = "") -> InstanceHeader:
     """Read the header of a DICOM file, never its pixels.
+
+    Parameters
+    ----------
+    character_set
+        A term of Specific Character Set (0008,0005) for a file that names none, or none that is known.
 
     Raises
     ------
     Invalid
         If it is no DICOM file, has no usable UIDs, or more elements than can be looked at.
     """
-    reader = _Reader(read_elements(path, WANTED))
+    reader = _Reader(read_elements(path, WANTED), character_set)
     values: dict[str, Any] = {name: reader.uid(field) for name, field in UIDS.items()}
     values |= {name: reader.text(field) for name, field in TEXTS.items()}
     values |= {name: reader.code(field) for name, field in CODES.items()}
@@ -148,6 +155,7 @@ def read_header(path: Path) -> InstanceHeader:
         patient_name_folded=folded(values["patient_name"])[:324],
         anatomic_region=reader.region(),
         laterality=reader.laterality(),
+        lacks_character_set=reader.lacks_character_set(),
         warnings=reader.all_warnings(),
     )
 
@@ -155,16 +163,23 @@ def read_header(path: Path) -> InstanceHeader:
 def folded(text: str) -> str:
     """Return a name as it is compared in a search: upper case, without accents."""
     letters = unicodedata.normalize("NFKD", text)
-    return "".join(letter for letter in letters if not unicodedata.combining(letter)).upper()
+    plain = "".join(letter for letter in letters if not unicodedata.combining(letter)).upper()
+    # A name in ideographs alone begins with the delimiter of its empty first group (PS3.5 6.2.1).
+    return plain.lstrip("=^ ")
 
 
 class _Reader:
     """Turns raw values into texts and numbers, and collects what was amiss."""
 
-    def __init__(self, found: Found) -> None:
+    def __init__(self, found: Found, fallback: str = "") -> None:
         self.found = found
+        self._fallback = fallback
         self._warnings: list[str] = []
-        self._encodings = _encodings(found.values.get(CHARACTER_SET, b""))
+        self._declared = declared_encodings(found.values.get(CHARACTER_SET, b""))
+
+    def lacks_character_set(self) -> bool:
+        """Say if a text beyond ASCII comes in no known character set."""
+        return not self._declared and not all(is_plain(self._raw(field.tag)) for field in TEXTS.values())
 
     def all_warnings(self) -> tuple[str, ...]:
         truncated = ("The file is shorter than its elements say.",) if self.found.is_truncated else ()
@@ -180,10 +195,10 @@ class _Reader:
         return value
 
     def text(self, field: _Field) -> str:
-        return self._cut(_printable(_decoded(self._raw(field.tag), self._encodings)), field)
+        return self._cut(printable(text_of(self._raw(field.tag), self._declared, self._fallback)), field)
 
     def code(self, field: _Field) -> str:
-        return self._cut(_printable(self._plain(field.tag)).upper(), field)
+        return self._cut(printable(self._plain(field.tag)).upper(), field)
 
     def date(self, field: _Field) -> str:
         # Until 1993 dates were written 1993.07.15.
@@ -202,7 +217,7 @@ class _Reader:
 
     def region(self) -> str:
         raw = self.found.codes.get((ANATOMIC_REGION, CODE_VALUE), b"")
-        return _printable(raw.decode("ascii", "replace"))[:16]
+        return printable(raw.decode("ascii", "replace"))[:16]
 
     def laterality(self) -> str:
         values = (self._plain(tag)[:1].upper() for tag in LATERALITIES)
@@ -212,40 +227,9 @@ class _Reader:
         return self.found.values.get(tag, b"")
 
     def _plain(self, tag: int) -> str:
-        return _printable(self._raw(tag).decode("ascii", "replace"))
+        return printable(self._raw(tag).decode("ascii", "replace"))
 
     def _cut(self, value: str, field: _Field) -> str:
         if len(value) > field.width:
             self._warnings.append(f"{field.keyword} was longer than {field.width} characters and was cut.")
         return value[: field.width].rstrip()
-
-
-def _encodings(raw: bytes) -> list[str]:
-    names = [name.strip() for name in _printable(raw.decode("ascii", "replace")).split("\\")]
-    if not any(names):
-        return []
-    try:
-        encodings: list[str] = convert_encodings(names)
-    except (LookupError, ValueError):
-        return []
-    return encodings
-
-
-def _decoded(raw: bytes, encodings: list[str]) -> str:
-    """Decode by the specific character set; without a usable one by UTF-8 if it is that, else Latin-1."""
-    if encodings:
-        try:
-            text: str = decode_bytes(raw, encodings, {0x5C, 0x5E, 0x3D})
-        except (LookupError, ValueError):
-            pass
-        else:
-            return text
-    try:
-        return raw.decode("utf-8")
-    except UnicodeDecodeError:
-        return raw.decode("latin-1")
-
-
-def _printable(text: str) -> str:
-    """Drop NUL, line breaks, escapes and lone surrogates: no database column takes all of them."""
-    return "".join(letter for letter in text if letter.isprintable()).strip()
