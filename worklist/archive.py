@@ -1,8 +1,8 @@
 """DICOM files on disk: spooled, synced, renamed into place, and found again by a relative path.
 
-``spool/`` takes what is being received, ``YYYY/MM/DD/`` what is kept, ``quarantine/`` what was refused but may
-matter. File names are random: a UID may hold ``../`` and never becomes part of a path. The day folders bound
-the search for files whose rows were lost in a crash: only those of the last days have to be looked at.
+``spool/`` takes what is being received, ``YYYY/MM/DD/`` what is kept, ``quarantine/`` what an administrator has
+to decide on. File names are random: a UID may hold ``../`` and never becomes part of a path. The day folders
+bound the search for files whose rows were lost in a crash: only those of the last days have to be looked at.
 """
 
 import fcntl
@@ -11,7 +11,7 @@ import os
 import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
 from uuid import uuid4
@@ -193,18 +193,51 @@ def remove(file_path: str) -> None:
         path.unlink(missing_ok=True)
 
 
-def quarantine(kept: Kept) -> str:
-    """Set a kept file aside and return its new path: refused, but a person may want to look at it.
+def quarantine(kept: Kept) -> Kept:
+    """Set a kept file aside, for a person to decide on it, and return where it is now.
 
     It is named after its content, so that a modality that tries again and again fills no disk.
     """
     folder = settings.current().archive_folder
     target = folder / QUARANTINE / f"{kept.sha256}.dcm"
     with disk_errors():
-        target.parent.mkdir(parents=True, exist_ok=True)
+        if not target.parent.is_dir():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            _sync(folder)
         (folder / kept.file_path).rename(target)
+        # Renaming one link of a file onto another of the same file does nothing (POSIX).
+        (folder / kept.file_path).unlink(missing_ok=True)
         _sync(target.parent)
-    return _relative(target)
+    return replace(kept, file_path=_relative(target))
+
+
+def release(file_path: str, released_at: datetime) -> Kept:
+    """Give a quarantined file a place among the kept ones; it is still in the quarantine until removed.
+
+    Raises
+    ------
+    NotFound
+        If there is no such file.
+    Unavailable
+        If the disk is full or fails.
+    """
+    source = path_of(file_path)
+    with disk_errors():
+        folder = _day_folder(released_at.date())
+        target = folder / f"{uuid4().hex}.dcm"
+        try:
+            os.link(source, target)
+        except OSError:  # not every file system has links
+            shutil.copyfile(source, target)
+            _sync(target)
+        _sync(folder)
+    return describe(_relative(target))
+
+
+def quarantined_files() -> list[str]:
+    """Return the paths of all files in the quarantine."""
+    folder = settings.current().archive_folder / QUARANTINE
+    return [_relative(path) for path in sorted(folder.glob("*.dcm"))]
 
 
 def files_since(day: date) -> Iterator[str]:

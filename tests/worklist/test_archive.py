@@ -95,10 +95,27 @@ def test_missing_file_is_not_found(site: Settings) -> None:
 def test_files_since_a_day_leave_older_ones_out(site: Settings) -> None:
     older = spooled().keep(datetime(2025, 12, 31, 23, 59, tzinfo=UTC))
     newer = spooled().keep(MORNING)
-    set_aside = archive.quarantine(spooled().keep(MORNING))
+    set_aside = archive.quarantine(spooled().keep(MORNING)).file_path
     assert list(archive.files_since(date(2026, 1, 1))) == [newer.file_path]
     assert list(archive.files_since(date(2025, 1, 1))) == [older.file_path, newer.file_path]
     assert archive.path_of(set_aside).is_file()
+
+
+def test_released_file_is_in_both_places_until_it_is_removed_in_the_quarantine(site: Settings) -> None:
+    held = archive.quarantine(spooled().keep(MORNING))
+    released = archive.release(held.file_path, MORNING)
+    assert (released.sha256, released.file_bytes) == (held.sha256, held.file_bytes)
+    assert list(archive.files_since(date(2025, 1, 1))) == [released.file_path]
+    assert archive.quarantined_files() == [held.file_path]
+    archive.remove(held.file_path)
+    assert archive.has(released.file_path)
+
+
+def test_released_file_that_is_set_aside_again_is_in_the_quarantine_only(site: Settings) -> None:
+    held = archive.quarantine(spooled().keep(MORNING))
+    assert archive.quarantine(archive.release(held.file_path, MORNING)) == held
+    assert list(archive.files_since(date(2025, 1, 1))) == []
+    assert archive.quarantined_files() == [held.file_path]
 
 
 def test_start_empties_the_spool_of_an_interrupted_receiver(site: Settings) -> None:

@@ -10,8 +10,8 @@ from sqlalchemy.orm import Session
 from worklist import archive, audit, clock, database, jobs
 from worklist.archive import Kept
 from worklist.dicom.header import InstanceHeader
-from worklist.errors import Conflict
-from worklist.intake import studies
+from worklist.intake import contradictions, studies
+from worklist.intake.identity import WrongStudy
 from worklist.intake.scope import Judgement, judge
 from worklist.intake.studies import WHO, FirstRankKey
 from worklist.tables import Instance, Scope, Series, Source, Study
@@ -25,10 +25,6 @@ class Outcome(StrEnum):
     NEW = "new"
     RESENT = "resent"
     NEW_VERSION = "new version"
-
-
-class WrongStudy(Conflict):
-    """The SOP Instance UID is known, in another study; an image is never moved between studies."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +43,7 @@ def register(
     *,
     source: Source | None,
     first_rank_key: FirstRankKey,
+    is_decided: bool = False,
 ) -> Registered:
     """Make the rows of a kept file, and ask for its analysis.
 
@@ -56,45 +53,52 @@ def register(
         Who sent it; None for a file that was found in the archive without rows.
     first_rank_key
         What gives a new study its place in the list; handed in, because features are blind to each other.
+    is_decided
+        An administrator has decided that it belongs to the study it names, whatever contradicts.
 
     Raises
     ------
     WrongStudy
         If the SOP Instance UID belongs to another study.
+    WrongPatient
+        If the image names another patient than its study.
     """
     received_at = clock.now()
     study = studies.find_or_add_study(
         session, header, received_at, source=source, first_rank_key=first_rank_key
     )
-    versions = _versions(session, header, study)
+    versions, elsewhere = _versions(session, header, study)
     same = next((row for row in versions if row.sha256 == kept.sha256), None)
     if same is not None:
         return _note_resent(session, study, same, kept)
+    if not is_decided:
+        contradictions.refuse(study, header, is_known_elsewhere=bool(elsewhere))
     judgement = judge(header, source.default_body_part if source else None)
     instance = _row(header, kept, judgement)
     instance.series_id = _series_id(session, study, header)
     instance.source_id = source.id if source else None
     instance.received_at = received_at
-    instance.version = versions[-1].version + 1 if versions else 1
+    instance.version = max([row.version for row in [*versions, *elsewhere]], default=0) + 1
     _insert(session, instance)
     if versions:
         _replace(session, study, versions, instance)
+    if study.content_version == 0:
+        contradictions.warn_of_shared_id(session, study)
     studies.note_instance(session, study, instance, judgement)
     _announce(session, study, instance)
     return Registered(study.id, instance.id, Outcome.NEW_VERSION if versions else Outcome.NEW)
 
 
-def _versions(session: Session, header: InstanceHeader, study: Study) -> list[Instance]:
-    """Return the versions of this instance that are kept already."""
+def _versions(session: Session, header: InstanceHeader, study: Study) -> tuple[list[Instance], list[Instance]]:
+    """Return the versions of this instance that are kept already: in its study, and in others."""
     rows = session.execute(
         select(Instance, Series.study_id)
         .join(Instance.series)
         .where(Instance.sop_instance_uid == header.sop_instance_uid)
         .order_by(Instance.version)
     ).all()
-    if any(study_id != study.id for _, study_id in rows):
-        raise WrongStudy(f"Instance {header.sop_instance_uid} is known already, in another study.")
-    return [instance for instance, _ in rows]
+    own = [instance for instance, study_id in rows if study_id == study.id]
+    return own, [instance for instance, study_id in rows if study_id != study.id]
 
 
 def _note_resent(session: Session, study: Study, same: Instance, kept: Kept) -> Registered:

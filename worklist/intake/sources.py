@@ -1,21 +1,49 @@
 """Who may send: a calling AE title at an address; loopback is trusted, everything else must be added first."""
 
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields
+from datetime import datetime
 from ipaddress import IPv6Address, ip_address
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
 from worklist import audit, clock
-from worklist.errors import Conflict, Invalid
+from worklist.dicom.character_sets import FALLBACKS
+from worklist.errors import Conflict, Invalid, NotFound
 from worklist.intake.insertion import insert_unless_there
-from worklist.tables import Source
+from worklist.tables import BodyPart, ClinicalPriority, Instance, Source
 
 WHO = "receiver"
 
 
+@dataclass(frozen=True)
+class Rules:
+    """What a source brings along.
+
+    Attributes
+    ----------
+    default_body_part : BodyPart or None
+        For images that name none.
+    quiet_seconds : float or None
+        Seconds without a new image after which a study of it is complete; None for the setting.
+    character_set : str
+        One of `worklist.dicom.character_sets.FALLBACKS`, for images that name none.
+    """
+
+    name: str = ""
+    default_body_part: BodyPart | None = None
+    clinical_priority: ClinicalPriority = ClinicalPriority.ROUTINE
+    quiet_seconds: float | None = None
+    character_set: str = ""
+
+
 class UnknownSource(Conflict):
-    """Somebody sends who was not added as a source, or was switched off."""
+    """Somebody sends who was not added as a source."""
+
+
+class SwitchedOff(UnknownSource):
+    """A source sends that was switched off."""
 
 
 def recognise(session: Session, ae_title: str, address: str) -> Source:
@@ -50,7 +78,7 @@ def known(session: Session, ae_title: str, address: str) -> Source:
             f"If it should send here, run: worklist source add {ae_title} {address}"
         )
     if not source.is_enabled:
-        raise UnknownSource(f"The source {ae_title} at {address} is switched off.")
+        raise SwitchedOff(f"The source {ae_title} at {address} is switched off.")
     return source
 
 
@@ -84,14 +112,77 @@ def add(session: Session, ae_title: str, address: str, *, name: str = "", who: s
         raise Invalid(f"An AE title has 1 to 16 characters, {ae_title!r} has {len(ae_title)}.")
     _insert(session, ae_title, address, who=who)
     source = session.scalars(_named(ae_title, address)).one()
-    source.is_enabled = True
     source.name = name or source.name
+    switch(session, source.id, is_enabled=True, who=who)
     return source
+
+
+def existing(session: Session, source_id: int) -> Source:
+    """Return a source.
+
+    Raises
+    ------
+    NotFound
+        If there is none with this id.
+    """
+    source = session.get(Source, source_id)
+    if source is None:
+        raise NotFound("There is no such source.")
+    return source
+
+
+def rules_of(source: Source) -> Rules:
+    """Return the rules of a source."""
+    return Rules(**{field.name: getattr(source, field.name) for field in fields(Rules)})
+
+
+def change(session: Session, source_id: int, rules: Rules, *, who: str) -> None:
+    """Give a source other rules; they hold for the images that come from now on.
+
+    Raises
+    ------
+    NotFound
+        If there is no such source.
+    Invalid
+        If a rule is none.
+    """
+    source = existing(session, source_id)
+    _check(rules)
+    changed = {name: value for name, value in asdict(rules).items() if value != getattr(source, name)}
+    for name, value in changed.items():
+        setattr(source, name, value)
+    if changed:
+        audit.record(session, who, "source.changed", about=("source", source.id), **changed)
+
+
+def switch(session: Session, source_id: int, *, is_enabled: bool, who: str) -> None:
+    """Let a source send, or not any more; what it has sent stays."""
+    source = existing(session, source_id)
+    if source.is_enabled != is_enabled:
+        source.is_enabled = is_enabled
+        audit.record(session, who, "source.changed", about=("source", source.id), is_enabled=is_enabled)
+
+
+def image_counts(session: Session, since: datetime) -> dict[int, int]:
+    """Return how many instances each source has sent since a time, by its id."""
+    # Counted source by source: so each count is a range of the index.
+    sent = select(func.count()).where(Instance.source_id == Source.id, Instance.received_at >= since)
+    rows = session.execute(select(Source.id, sent.correlate(Source).scalar_subquery())).all()
+    return {row[0]: row[1] for row in rows}
 
 
 def all_sources(session: Session) -> Sequence[Source]:
     """Return every source, by AE title."""
     return session.scalars(select(Source).order_by(Source.ae_title, Source.address)).all()
+
+
+def _check(rules: Rules) -> None:
+    if len(rules.name) > 64:
+        raise Invalid(f"The name of a source has at most 64 characters, this one has {len(rules.name)}.")
+    if rules.quiet_seconds is not None and not 0 < rules.quiet_seconds <= 3600:
+        raise Invalid(f"The quiet time is more than 0 and at most 3600 s, not {rules.quiet_seconds:g} s.")
+    if rules.character_set not in FALLBACKS:
+        raise Invalid(f"{rules.character_set!r} is not a character set that can be assumed of a source.")
 
 
 def _named(ae_title: str, address: str) -> Select[Source]:

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from worklist import audit
 from worklist.dicom.header import InstanceHeader
+from worklist.intake.identity import Identity, doubts, is_other_patient
 from worklist.intake.insertion import insert_unless_there
 from worklist.intake.scope import Judgement
 from worklist.tables import ClinicalPriority, Instance, ReadingState, Result, Scope, Source, Study
@@ -109,12 +110,20 @@ def _clinical_priority(header: InstanceHeader, source: Source | None) -> Clinica
     return next((priority for priority in _MOST_URGENT_FIRST if priority in said), ClinicalPriority.ROUTINE)
 
 
+def identity_of(said: Study | InstanceHeader) -> Identity:
+    """Return what a study or an image says of its patient."""
+    return Identity(said.patient_id, said.patient_name_folded, said.birth_date, said.accession_number)
+
+
 def _fill_in(study: Study, header: InstanceHeader) -> None:
     """Take over what the study does not know yet; what it knows is never overwritten."""
-    if study.patient_id and header.patient_id not in ("", study.patient_id):
-        warn(study, "The images of this study name different patient IDs.")
-    for column, attribute in _FILLED_IN.items():
-        if not getattr(study, column):
-            setattr(study, column, getattr(header, attribute))
+    known, said = identity_of(study), identity_of(header)
+    for sentence in doubts(known, said):
+        warn(study, sentence)
+    # An image of another patient, filed by an administrator, says nothing of the patient of the study.
+    if not is_other_patient(known, said):
+        for column, attribute in _FILLED_IN.items():
+            if not getattr(study, column):
+                setattr(study, column, getattr(header, attribute))
     for sentence in header.warnings:
         warn(study, sentence)

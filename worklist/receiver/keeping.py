@@ -1,14 +1,16 @@
 """From a received file to committed rows: the one path that every sender's images take."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from worklist import archive, clock, database, logs
 from worklist.archive import Kept, Spooled
-from worklist.dicom.header import InstanceHeader
-from worklist.intake import sources
-from worklist.intake.register import Registered, WrongStudy, register
+from worklist.dicom.header import InstanceHeader, read_header
+from worklist.intake import quarantine, sources
+from worklist.intake.identity import SetAside
+from worklist.intake.register import Registered, register
 from worklist.receiver.group_commit import GroupCommit
+from worklist.tables import Source
 from worklist.triage.policy import first_rank_key
 
 log = logs.logger(__name__)
@@ -39,15 +41,16 @@ def keep(spooled: Spooled, header: InstanceHeader, sender: Sender) -> Registered
         If the disk or the database fails; nothing is kept then, or it is found again at the next start.
     UnknownSource
         If the sender may not send any more.
-    WrongStudy
-        If the instance is known in another study; the file is set aside.
+    SetAside
+        If it contradicts what is known; the file is kept as safely, but apart.
     """
     archive.check_space()
     kept = spooled.keep(clock.now())
+    file = _File(kept, header, sender)
     try:
-        registered = _commit(_File(kept, header, sender))
-    except WrongStudy:
-        log.warning("file set aside", file=archive.quarantine(kept))
+        registered = _commit(file)
+    except SetAside as why:
+        _hold(file, why)
         raise
     except _Unsure as error:
         raise error.cause from error
@@ -63,6 +66,23 @@ def keep(spooled: Spooled, header: InstanceHeader, sender: Sender) -> Registered
         bytes=kept.file_bytes,
     )
     return registered
+
+
+def _hold(file: _File, why: SetAside) -> None:
+    """Move the file into the quarantine, then make its row; a crash in between is mended at the next start."""
+    aside = replace(file, kept=archive.quarantine(file.kept))
+    with database.transaction() as session:
+        source = sources.known(session, file.sender.calling, file.sender.address)
+        header = _header_by(source, aside)
+        quarantined_id = quarantine.hold(session, aside.kept, header, why=why, source=source)
+    log.warning("file set aside", quarantined=quarantined_id, kind=why.kind.value, calling=file.sender.calling)
+
+
+def _header_by(source: Source, file: _File) -> InstanceHeader:
+    """Return the header; texts without a character set by the one that this source is known to use."""
+    if not (file.header.lacks_character_set and source.character_set):
+        return file.header
+    return read_header(archive.path_of(file.kept.file_path), source.character_set)
 
 
 class _Unsure(Exception):
@@ -81,8 +101,9 @@ def _commit_group(files: Sequence[_File]) -> list[Registered]:
             registered = []
             for file in files:
                 source = sources.known(session, file.sender.calling, file.sender.address)
+                header = _header_by(source, file)
                 registered.append(
-                    register(session, file.header, file.kept, source=source, first_rank_key=first_rank_key)
+                    register(session, header, file.kept, source=source, first_rank_key=first_rank_key)
                 )
             is_registered = True
     except Exception as error:

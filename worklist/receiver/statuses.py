@@ -2,7 +2,7 @@
 
 from enum import IntEnum
 
-from worklist.errors import Conflict, Invalid, Unavailable, WorklistError
+from worklist.errors import Invalid, Unavailable, WorklistError
 from worklist.intake.sources import UnknownSource
 
 
@@ -17,6 +17,9 @@ class Status(IntEnum):
     SUCCESS = 0x0000
     """PS3.7 C.1.1. The file is on disk and its rows are committed."""
 
+    SET_ASIDE = 0xB007
+    """PS3.4 B.2.3, a warning. Kept, but it contradicts what is known: an administrator decides on it."""
+
     PROCESSING_FAILURE = 0x0110
     """PS3.7 C.5. A fault of ours; the log has the details."""
 
@@ -27,7 +30,7 @@ class Status(IntEnum):
     """PS3.4 B.2.3. Disk full or database away: worth another try, which is the modality's own setting."""
 
     DOES_NOT_MATCH = 0xA900
-    """PS3.4 B.2.3. The data set contradicts the command, or what is known of the instance."""
+    """PS3.4 B.2.3. The data set contradicts the command."""
 
     CANNOT_UNDERSTAND = 0xC000
     """PS3.4 B.2.3. No data set, no usable UIDs, or no DICOM at all."""
@@ -46,7 +49,6 @@ _BY_ERROR: tuple[tuple[type[WorklistError], Status], ...] = (
     (TooLarge, Status.OUT_OF_RESOURCES),
     (Mismatch, Status.DOES_NOT_MATCH),
     (Unavailable, Status.OUT_OF_RESOURCES),
-    (Conflict, Status.DOES_NOT_MATCH),
     (Invalid, Status.CANNOT_UNDERSTAND),
 )
 

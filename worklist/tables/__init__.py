@@ -4,6 +4,7 @@ from worklist.tables.account import Role, User
 from worklist.tables.analysis import Analysis, AnalysisState
 from worklist.tables.audit import AuditEvent
 from worklist.tables.classifier import Calibration, ClassifierState, ClassifierVersion, OperatingPoint
+from worklist.tables.quarantine import Quarantined, QuarantineKind, QuarantineState, Resolution
 from worklist.tables.ranking import RankingPolicy
 from worklist.tables.reading import Claim, Opinion, Verdict
 from worklist.tables.source import Source
@@ -33,8 +34,12 @@ __all__ = [
     "Instance",
     "OperatingPoint",
     "Opinion",
+    "QuarantineKind",
+    "QuarantineState",
+    "Quarantined",
     "RankingPolicy",
     "ReadingState",
+    "Resolution",
     "Result",
     "Role",
     "Scope",

@@ -26,5 +26,7 @@ class Source(Base):
         by_value(ClinicalPriority), default=ClinicalPriority.ROUTINE
     )
     quiet_seconds: Mapped[float | None]
+    # A term of (0008,0005) for images that name none; empty: UTF-8 where it is that, else Latin-1.
+    character_set: Mapped[str] = mapped_column(String(16), default="", server_default="")
     first_seen_at: Mapped[datetime]
     last_seen_at: Mapped[datetime]

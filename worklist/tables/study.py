@@ -146,6 +146,8 @@ class Instance(Base):
         UniqueConstraint("sop_instance_uid", "version"),
         # The images of a study, in order.
         Index("ix_instance_series", "series_id", "id"),
+        # intake.sources: how many images a source has sent lately.
+        Index("ix_instance_source", "source_id", "received_at"),
         # triage.analyses and the sweep: images that wait for their analysis.
         Index(
             "ix_instance_waiting",

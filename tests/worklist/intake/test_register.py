@@ -13,7 +13,8 @@ from tests.worklist.datasets import STRUCTURED_REPORT, make_header, make_kept, n
 from worklist import archive, clock, database, jobs
 from worklist.archive import Kept
 from worklist.dicom.header import InstanceHeader
-from worklist.intake.register import Outcome, Registered, WrongStudy, register
+from worklist.intake.identity import WrongPatient, WrongStudy
+from worklist.intake.register import Outcome, Registered, register
 from worklist.settings import Settings
 from worklist.tables import (
     AuditEvent,
@@ -157,12 +158,45 @@ def test_instance_known_in_another_study_is_refused_and_leaves_no_rows() -> None
         assert session.scalar(select(func.count(Study.id))) == 1
 
 
-def test_other_patient_id_in_a_study_is_warned_of_and_not_taken_over() -> None:
-    first = make_header(patient_id="P-1")
+def test_other_patient_in_a_study_is_refused_and_changes_nothing() -> None:
+    first = make_header(patient_id="P-1", birth_date="")
+    study_id = received(first).study_id
+    with pytest.raises(WrongPatient, match="another patient than its study"):
+        received(
+            make_header(study_instance_uid=first.study_instance_uid, patient_id="P-2", birth_date="19700101")
+        )
+    with database.transaction() as session:
+        study = session.get_one(Study, study_id)
+    assert (study.patient_id, study.birth_date, study.warning, study.content_version) == ("P-1", "", "", 1)
+
+
+def test_other_accession_number_in_a_study_is_warned_of_and_not_taken_over() -> None:
+    first = make_header(accession_number="A-1")
     received(first)
-    study = study_of(received(make_header(study_instance_uid=first.study_instance_uid, patient_id="P-2")))
-    assert study.patient_id == "P-1"
-    assert study.warning == "The images of this study name different patient IDs."
+    second = make_header(study_instance_uid=first.study_instance_uid, accession_number="A-2")
+    study = study_of(received(second))
+    assert study.accession_number == "A-1"
+    assert study.warning == "The images of this study name different accession numbers."
+
+
+def test_two_patients_under_one_patient_id_are_warned_of_in_both_studies() -> None:
+    rita = received(make_header(patient_id="P-1", birth_date="19700101"))
+    same = received(make_header(patient_id="P-1", birth_date="19700101"))
+    assert study_of(same).warning == ""
+    other = received(make_header(patient_id="P-1", birth_date="19991231"))
+    for registered in (rita, same, other):
+        warning = study_of(registered).warning
+        assert warning == "Another study has this patient ID with another name or birth date."
+    assert study_of(received(make_header(patient_id="P-2", birth_date="19991231"))).warning == ""
+
+
+def test_image_filed_by_an_administrator_is_no_conflict_when_it_is_sent_again() -> None:
+    header = make_header()
+    received(header)
+    kept, elsewhere = make_kept(), make_header(sop_instance_uid=header.sop_instance_uid)
+    with database.transaction() as session:
+        register(session, elsewhere, kept, source=None, first_rank_key=by_arrival, is_decided=True)
+    assert received(elsewhere, kept).outcome is Outcome.RESENT
 
 
 def test_value_that_the_first_image_lacks_is_filled_in_by_the_second() -> None:

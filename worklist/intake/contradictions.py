@@ -1,0 +1,64 @@
+"""Look for contradictions between an image and the rows that are there; ``identity.py`` judges them."""
+
+from collections.abc import Iterable
+
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
+
+from worklist.dicom.header import InstanceHeader
+from worklist.intake import identity, studies
+from worklist.intake.identity import Identity, WrongPatient, WrongStudy
+from worklist.intake.studies import identity_of
+from worklist.tables import Study
+
+MOST_COMPARED = 20
+"""Studies of the same patient ID that a new study is compared with, the newest first."""
+
+
+def refuse(study: Study, header: InstanceHeader, *, is_known_elsewhere: bool) -> None:
+    """Make sure that an image may stand in its study; messages hold no patient data.
+
+    Raises
+    ------
+    WrongStudy
+        If the image is known in another study.
+    WrongPatient
+        If it names another patient than its study.
+    """
+    if is_known_elsewhere:
+        raise WrongStudy(f"Instance {header.sop_instance_uid} is known already, in another study.")
+    if identity.is_other_patient(identity_of(study), identity_of(header)):
+        raise WrongPatient(f"Instance {header.sop_instance_uid} names another patient than its study.")
+
+
+def warn_of_shared_id(session: Session, study: Study) -> None:
+    """Warn on a new study and on those of the same patient ID that look like another patient's."""
+    if not study.patient_id:
+        return
+    of_others = _shared_with(session, study)
+    if of_others:
+        studies.warn(study, identity.SHARED_ID)
+        warn(session, of_others, identity.SHARED_ID)
+
+
+def warn(session: Session, study_ids: Iterable[int], sentence: str) -> None:
+    """Add a sentence to what readers of studies are warned of, once each."""
+    # In one order, so that two transactions that warn each other's studies cannot wait for each other.
+    for study_id in sorted(study_ids):
+        session.execute(
+            update(Study)
+            .where(Study.id == study_id, ~Study.warning.contains(sentence))
+            .values(warning=func.trim(Study.warning + " " + sentence))
+            .execution_options(synchronize_session=False)
+        )
+
+
+def _shared_with(session: Session, study: Study) -> list[int]:
+    others = session.execute(
+        select(Study.id, Study.patient_id, Study.patient_name_folded, Study.birth_date)
+        .where(Study.patient_id == study.patient_id, Study.id != study.id)
+        .order_by(Study.id.desc())
+        .limit(MOST_COMPARED)
+    )
+    own = identity_of(study)
+    return [study_id for study_id, *said in others if identity.share_an_id(own, Identity(*said))]
