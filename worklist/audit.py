@@ -13,7 +13,13 @@ ACTIONS = (
     "instance.resent",
     "instance.conflict",
     "instance.refused",
+    "instance.quarantined",
     "association.refused",
+    "context.refused",
+    "quarantine.filed",
+    "quarantine.checked",
+    "quarantine.discarded",
+    "quarantine.reopened",
     "study.completed",
     "study.reopened",
     "study.analysed",
@@ -34,6 +40,7 @@ ACTIONS = (
     "classifier.registered",
     "classifier.promoted",
     "source.added",
+    "source.changed",
 )
 
 

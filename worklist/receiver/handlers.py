@@ -5,31 +5,32 @@ References
 PS3.4 Annex A (verification), PS3.4 Annex B (storage), PS3.7 9.3 (C-services), PS3.8 9.3.4 (A-ASSOCIATE-RJ).
 """
 
-from contextlib import suppress
 from typing import Any
 
-from worklist import audit, database, logs
+from pydicom.uid import UID
+from pynetdicom.service_class import ServiceClass, StorageServiceClass, VerificationServiceClass
+from pynetdicom.sop_class import uid_to_service_class
+
+from worklist import database, logs
 from worklist.dicom.header import InstanceHeader, read_header
-from worklist.errors import Unavailable, WorklistError
+from worklist.errors import Unavailable
 from worklist.intake import sources
-from worklist.intake.sources import UnknownSource
+from worklist.intake.identity import SetAside
+from worklist.intake.rejections import Why
+from worklist.intake.sources import SwitchedOff, UnknownSource
+from worklist.receiver import refusals
 from worklist.receiver.command import StoreCommand
 from worklist.receiver.keeping import Sender, keep
 from worklist.receiver.spool import Incoming
-from worklist.receiver.statuses import (
-    PERMANENT,
-    SERVICE_USER,
-    Mismatch,
-    Rejection,
-    Status,
-    status_of,
-)
+from worklist.receiver.statuses import PERMANENT, SERVICE_USER, Mismatch, Rejection, Status
 from worklist.settings import Settings
 
 log = logs.logger(__name__)
 
-WHO = "receiver"
-INTERNAL = "A fault in the receiver; its log has the details."
+OFFERED = (StorageServiceClass, VerificationServiceClass, ServiceClass)
+"""The last one stands for SOP classes that pynetdicom does not know: private and new ones are kept too."""
+
+KEPT_APART = "Kept apart: an administrator decides where it belongs."
 
 
 def on_c_echo(_event: Any) -> int:
@@ -49,10 +50,11 @@ def on_c_store(association: Any, incoming: Incoming) -> tuple[int, str]:
     Returns
     -------
     tuple of int and str
-        0x0000 once the file is synced and in place *and* its rows are committed; otherwise a failure status
-        and the reason as Error Comment (0000,0902): 0xA700 if another try may help, 0xA900 if the data set
-        contradicts the command or what is known, 0xC000 if it cannot be understood, 0x0124 if the source may
-        not send any more, 0x0110 for a fault of ours.
+        0x0000 once the file is synced and in place *and* its rows are committed; the warning 0xB007 if it is
+        kept as safely, but apart, because it contradicts what is known; otherwise a failure status, and the
+        reason as Error Comment (0000,0902): 0xA700 if another try may help, 0xA900 if the data set
+        contradicts the command, 0xC000 if it cannot be understood, 0x0124 if the source may not send any
+        more, 0x0110 for a fault of ours.
 
     References
     ----------
@@ -64,8 +66,10 @@ def on_c_store(association: Any, incoming: Incoming) -> tuple[int, str]:
         header = read_header(spooled.path)
         _compare(header, incoming.command)
         association.last_study_id = keep(spooled, header, sender).study_id
+    except SetAside:
+        return Status.SET_ASIDE, KEPT_APART
     except Exception as error:  # the edge: every error becomes a status
-        return _refuse(sender, incoming.command, error)
+        return refusals.refuse(sender, incoming.command, error)
     finally:
         incoming.discard()
     return Status.SUCCESS, ""
@@ -77,22 +81,46 @@ def on_requested(event: Any, current: Settings) -> None:
     calling, called, address = sender.calling, sender.called, sender.address
     if current.require_called_ae_title and called != current.ae_title:
         reason = f"{calling} at {address} calls {called}, and this is {current.ae_title}."
-        return _reject(event, Rejection.CALLED_AE_TITLE_NOT_RECOGNISED, reason)
+        refusals.note_rejected(sender, Why.WRONG_CALLED_AE_TITLE, reason)
+        return _reject(event, Rejection.CALLED_AE_TITLE_NOT_RECOGNISED)
     try:
         with database.transaction() as session:
             sources.recognise(session, calling, address)
     except UnknownSource as error:
-        return _reject(event, Rejection.CALLING_AE_TITLE_NOT_RECOGNISED, str(error))
+        why = Why.SWITCHED_OFF if isinstance(error, SwitchedOff) else Why.UNKNOWN_SOURCE
+        refusals.note_rejected(sender, why, str(error))
+        return _reject(event, Rejection.CALLING_AE_TITLE_NOT_RECOGNISED)
     except Unavailable as error:
         # Accepted unchecked: each C-STORE checks again, and is answered with 0xA700 until it can.
         log.warning("source not checked", calling=calling, address=address, reason=str(error))
     return None
 
 
-def on_rejected(event: Any) -> None:
-    """Log what pynetdicom rejects by itself: more associations than the setting allows."""
-    sender = _sender(event.assoc)
-    log.warning("association rejected, too many at once", calling=sender.calling, address=sender.address)
+def on_rejected(event: Any, current: Settings) -> None:
+    """Note what pynetdicom rejects by itself: more associations than the setting allows."""
+    reason = f"More than the {current.maximum_associations} associations of WORKLIST_MAXIMUM_ASSOCIATIONS."
+    refusals.note_rejected(_sender(event.assoc), Why.TOO_MANY_ASSOCIATIONS, reason)
+
+
+def on_accepted(event: Any) -> None:
+    """Note what an association asked for and cannot have: services that are none of a receiver's.
+
+    pynetdicom itself accepts some of them, such as Modality Worklist, since it does not know their names, and
+    answers their requests with a failure.
+    """
+    association = event.assoc
+    contexts = [*association.rejected_contexts, *association.accepted_contexts]
+    asked = sorted({str(context.abstract_syntax) for context in contexts})
+    refusals.note_contexts(_sender(association), {uid: UID(uid).name for uid in asked if not _is_offered(uid)})
+
+
+def _is_offered(abstract_syntax: str) -> bool:
+    return uid_to_service_class(abstract_syntax) in OFFERED
+
+
+def _reject(event: Any, diagnostic: Rejection) -> None:
+    event.assoc.acse.send_reject(PERMANENT, SERVICE_USER, int(diagnostic))
+    event.assoc.kill()
 
 
 def _compare(header: InstanceHeader, command: StoreCommand) -> None:
@@ -101,40 +129,6 @@ def _compare(header: InstanceHeader, command: StoreCommand) -> None:
         raise Mismatch("(0008,0016) SOPClassUID differs from the command.")
     if header.sop_instance_uid != command.sop_instance_uid:
         raise Mismatch("(0008,0018) SOPInstanceUID differs from the command.")
-
-
-def _refuse(sender: Sender, command: StoreCommand, error: Exception) -> tuple[int, str]:
-    """Log and audit a refusal, and return its status with the reason for the sender's log."""
-    status = status_of(error)
-    reason = str(error) if isinstance(error, WorklistError) else INTERNAL
-    facts = {
-        "status": f"0x{status:04X}",
-        "reason": reason,
-        "calling": sender.calling,
-        "address": sender.address,
-        "sop_instance_uid": command.sop_instance_uid[:64],
-    }
-    if status is Status.PROCESSING_FAILURE:
-        log.error("instance refused", **facts, exc_info=error)
-    else:
-        log.warning("instance refused", **facts)
-    _audit("instance.refused", ("instance", None), facts)
-    return status, reason
-
-
-def _reject(event: Any, diagnostic: Rejection, reason: str) -> None:
-    sender = _sender(event.assoc)
-    facts = {"reason": reason, "calling": sender.calling, "called": sender.called, "address": sender.address}
-    log.warning("association refused", **facts)
-    _audit("association.refused", ("source", None), facts)
-    event.assoc.acse.send_reject(PERMANENT, SERVICE_USER, int(diagnostic))
-    event.assoc.kill()
-
-
-def _audit(action: str, about: tuple[str, int | None], facts: dict[str, str]) -> None:
-    # Without a database there is no audit stream either; the log has it.
-    with suppress(Unavailable), database.transaction() as session:
-        audit.record(session, WHO, action, about=about, **facts)
 
 
 def _sender(association: Any) -> Sender:

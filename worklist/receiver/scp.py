@@ -15,7 +15,7 @@ from pynetdicom.timer import Timer
 from worklist import archive, database, logs
 from worklist.errors import Unavailable
 from worklist.intake.assembly import note_transfer
-from worklist.receiver import handlers, recovery
+from worklist.receiver import handlers, recovery, refusals
 from worklist.receiver.hardening import ANNOUNCED_PDU_BYTES, HardenedHandler, HardenedServer
 from worklist.settings import Settings
 
@@ -90,6 +90,8 @@ def start(current: Settings, *, port: int | None = None) -> Receiver:
     try:
         held.enter_context(archive.sole_receiver())
         recovery.adopt_orphans()
+        recovery.adopt_set_aside()
+        refusals.memory.forget()
     except BaseException:
         held.close()
         server.server_close()
@@ -160,7 +162,8 @@ def _listen(current: Settings, port: int) -> Any:
             (current.receiver_host, port),
             evt_handlers=[
                 (evt.EVT_REQUESTED, handlers.on_requested, [current]),
-                (evt.EVT_REJECTED, handlers.on_rejected),
+                (evt.EVT_REJECTED, handlers.on_rejected, [current]),
+                (evt.EVT_ACCEPTED, handlers.on_accepted),
                 (evt.EVT_C_ECHO, handlers.on_c_echo),
             ],
             server_class=HardenedServer,

@@ -186,6 +186,10 @@ def test_more_associations_than_allowed_are_rejected(receiving: Site, monkeypatc
         rejected = third.recv(4096)
     assert rejected[:1] == b"\x03"
     assert rejected[7:10] == b"\x02\x03\x02"  # transient, presentation related, local limit exceeded
+    assert eventually(lambda: bool(receiving.events("association.refused")))  # noted after it was sent
+    (event,) = receiving.events("association.refused")
+    assert event.detail["why"] == "too_many_associations"
+    assert "WORKLIST_MAXIMUM_ASSOCIATIONS" in event.detail["reason"]
 
 
 def test_association_that_idles_too_long_is_aborted(receiving: Site, monkeypatch: pytest.MonkeyPatch) -> None:

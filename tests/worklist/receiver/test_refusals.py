@@ -4,20 +4,22 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from pynetdicom import AE, build_context
 from sqlalchemy import event
 from sqlalchemy.orm import Session
 
-from tests.conftest import forget
+from tests.conftest import Clock, forget
 from tests.worklist.datasets import element, make_radiograph, uids, write, write_raw
 from tests.worklist.receiver.modality import (
     QUICK,
     Site,
     association_request,
     data_pdu,
+    eventually,
     send_with_command,
     store_command,
 )
-from worklist import archive, database, settings
+from worklist import archive, database
 from worklist.errors import Unavailable
 from worklist.intake.sources import add
 from worklist.receiver import keeping
@@ -72,17 +74,6 @@ def test_uid_that_is_a_path_writes_nothing_outside(receiving: Site, tmp_path: Pa
 def test_command_without_instance_uid_is_answered(receiving: Site) -> None:
     answer = receiving.store(make_radiograph(), sop_instance_uid=None)
     assert answer.Status == Status.DOES_NOT_MATCH
-
-
-def test_instance_known_in_another_study_is_set_aside(receiving: Site) -> None:
-    dataset = make_radiograph()
-    receiving.store(dataset)
-    dataset.StudyInstanceUID += ".1"
-    for _ in range(3):
-        assert receiving.store(dataset).Status == Status.DOES_NOT_MATCH
-    assert len(receiving.studies()) == len(receiving.files()) == 1
-    assert len(list((settings.current().archive_folder / "quarantine").glob("*.dcm"))) == 1
-    assert "in another study" in receiving.events("instance.refused")[0].detail["reason"]
 
 
 def test_full_disk_is_out_of_resources_and_heals_by_itself(
@@ -207,6 +198,7 @@ def test_unknown_source_is_rejected_and_the_audit_says_what_to_do(receiving: Sit
     assert "Calling AE Title Not Recognized" in done.stdout + done.stderr
     (event,) = receiving.events("association.refused")
     assert event.detail["reason"].endswith("run: worklist source add CR1 10.0.0.7")
+    assert event.detail["why"] == "unknown_source"
 
 
 @pytest.mark.usefixtures("as_stranger")
@@ -229,7 +221,46 @@ def test_other_called_ae_title_is_rejected_if_the_site_wants_that(
     for called, code in (("WORKLIST", 0), ("SOMEBODY", 1)):
         command = ["echoscu", "-aec", called, "127.0.0.1", str(receiving.port)]
         assert subprocess.run(command, capture_output=True, timeout=30).returncode == code
-    assert receiving.events("association.refused")[0].detail["called"] == "SOMEBODY"
+    (event,) = receiving.events("association.refused")
+    assert (event.detail["called"], event.detail["why"]) == ("SOMEBODY", "wrong_called_ae_title")
+
+
+def test_same_rejection_is_noted_once_in_ten_minutes(
+    receiving: Site, monkeypatch: pytest.MonkeyPatch, frozen: Clock
+) -> None:
+    monkeypatch.setenv("WORKLIST_REQUIRE_CALLED_AE_TITLE", "true")
+    receiving.restart()
+
+    def call(calling: str) -> None:
+        asked = [build_context("1.2.840.10008.1.1")]
+        entity = AE(ae_title=calling)
+        assert entity.associate("127.0.0.1", receiving.port, asked, ae_title="SOMEBODY").is_rejected
+
+    for calling in ("CR1", "CR1", "CR1", "CR2"):
+        call(calling)
+    frozen.advance(minutes=11)
+    call("CR1")
+    noted = [event.detail["calling"] for event in receiving.events("association.refused")]
+    assert noted == ["CR1", "CR2", "CR1"]
+
+
+@pytest.mark.parametrize(
+    ("abstract_syntax", "name"),
+    [
+        ("1.2.840.10008.5.1.4.1.2.2.1", "Study Root Query/Retrieve Information Model - FIND"),
+        ("1.2.840.10008.5.1.4.31", "Modality Worklist Information Model - FIND"),
+    ],
+)
+def test_service_that_a_receiver_does_not_have_is_noted_by_its_name(
+    receiving: Site, abstract_syntax: str, name: str
+) -> None:
+    asked = [build_context(abstract_syntax), build_context("1.2.840.10008.1.1"), build_context("1.2.3.4.5")]
+    for _ in range(2):
+        association = AE(ae_title="CR1").associate("127.0.0.1", receiving.port, contexts=asked)
+        association.release()
+    assert eventually(lambda: bool(receiving.events("context.refused")))
+    (event,) = receiving.events("context.refused")
+    assert (event.detail["name"], event.detail["calling"]) == (name, "CR1")
 
 
 def test_archive_says_that_its_disk_failed(receiving: Site, monkeypatch: pytest.MonkeyPatch) -> None:
