@@ -40,6 +40,7 @@ from worklist.tables import (
     Study,
     User,
 )
+from worklist.triage.held_back import doubted_count, held_back_count, warning_with
 from worklist.triage.policy import current_policy
 from worklist.triage.ranking import Policy, overtaking_bound, reason
 
@@ -207,6 +208,8 @@ def _rows() -> "Select[Any]":
         image_count.label("image_count"),
         claimed_by.label("claimed_by"),
         threshold.label("threshold_flagged"),
+        held_back_count().label("held_back"),
+        doubted_count().label("doubted"),
     )
 
 
@@ -306,7 +309,7 @@ def _ranked(row: "Row[Any]", policy: Policy) -> RankedRow:
         clinical_priority=study.clinical_priority,
         reading_state=study.reading_state,
         claimed_by=row.claimed_by,
-        warning=study.warning,
+        warning=warning_with(row.held_back, row.doubted, study.warning),
         reason=reason(study.study_probability, study.clinical_priority, policy=policy),
         cannot_be_passed_after=overtaking_bound(study.rank_key, policy),
         rank_key=study.rank_key,

@@ -22,6 +22,7 @@ from worklist.tables import (
     Series,
     Study,
 )
+from worklist.triage.held_back import doubted_count, held_back_count, warning_with
 from worklist.triage.image_detail import View, analyses, view
 from worklist.triage.policy import current_policy
 from worklist.triage.ranking import overtaking_bound, reason
@@ -87,9 +88,12 @@ def study_detail(session: Session, study_id: int) -> StudyDetail:
     NotFound
         If there is none with this id.
     """
-    study = session.get(Study, study_id)
-    if study is None:
+    found = session.execute(
+        select(Study, held_back_count(), doubted_count()).where(Study.id == study_id)
+    ).one_or_none()
+    if found is None:
         raise NotFound("There is no such study.")
+    study, held_back, doubted = found
     instances = _current_instances(session, study_id)
     images = [instance for instance in instances if instance.rows is not None]
     judged = analyses(session, [image.id for image in images])
@@ -107,7 +111,7 @@ def study_detail(session: Session, study_id: int) -> StudyDetail:
         clinical_priority=study.clinical_priority,
         received_at=study.received_at,
         is_complete=study.is_complete,
-        warning=study.warning,
+        warning=warning_with(held_back, doubted, study.warning),
         content_version=study.content_version,
         result_version=study.result_version,
         result=study.result,

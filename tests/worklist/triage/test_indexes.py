@@ -11,12 +11,16 @@ from sqlalchemy import event, insert, text
 
 from tests.factories import make_classifier
 from worklist import clock
-from worklist.intake import assembly
+from worklist.intake import assembly, held_files, sources
 from worklist.tables import (
     Attention,
     BodyPart,
     Instance,
+    Quarantined,
+    QuarantineKind,
+    QuarantineState,
     ReadingState,
+    Resolution,
     Result,
     Series,
     Study,
@@ -35,6 +39,7 @@ def filled(session):
     session.execute(insert(Study), [_study(number, now) for number in range(ROWS)])
     session.execute(insert(Series), [_series(number) for number in range(ROWS)])
     session.execute(insert(Instance), [_instance(number, now) for number in range(ROWS)])
+    session.execute(insert(Quarantined), [_quarantined(number, now) for number in range(ROWS)])
     session.execute(text("ANALYZE"))
     if session.get_bind().dialect.name == "postgresql":
         # A table of this size would be read as a whole.
@@ -81,6 +86,23 @@ def _instance(number, now):
     }
 
 
+def _quarantined(number, now):
+    is_open = number % 100 == 0
+    return {
+        "sha256": f"{number:064}",
+        "file_path": "x",
+        "file_bytes": 1,
+        "kind": QuarantineKind.OTHER_STUDY,
+        "study_instance_uid": f"1.{number}",
+        "study_id": number + 1,
+        "received_at": now,
+        "last_received_at": now,
+        "state": QuarantineState.OPEN if is_open else QuarantineState.RESOLVED,
+        "resolution": None if is_open else Resolution.DISCARDED,
+        "resolved_at": None if is_open else now,
+    }
+
+
 def plan(session, call):
     """Return what the database intends to do for each statement of a call."""
     engine, seen = session.get_bind().engine, []
@@ -117,6 +139,11 @@ QUERIES = {
     "ix_study_accession": page(state="read", search="a00017"),
     "ix_study_incomplete": assembly.complete_quiet_studies,
     "ix_instance_waiting": analyses.lost_instances,
+    "ix_instance_source": lambda session: sources.image_counts(session, clock.now()),
+    "ix_quarantined_open": lambda session: held_files.held_files(session, limit=10),
+    "ix_quarantined_open_study_uid": page(),
+    "ix_quarantined_open_study": page(),
+    "ix_quarantined_resolved_at": lambda session: held_files.decided_lately(session, limit=10),
 }
 
 
