@@ -13,7 +13,13 @@ def register(app: Flask) -> None:
     """Offer these functions to all templates."""
     app.jinja_env.globals.update(icon=icon)
     app.jinja_env.filters.update(
-        person_name=person_name, age=age, waited=waited, local_time=local_time, part_name=part_name
+        person_name=person_name,
+        age=age,
+        waited=waited,
+        local_time=local_time,
+        local_moment=local_moment,
+        part_name=part_name,
+        size=size,
     )
 
 
@@ -66,6 +72,18 @@ def local_time(moment: datetime) -> Markup:
     return Markup('<time datetime="{}" data-local>{} UTC</time>').format(
         moment.isoformat(timespec="seconds"), moment.strftime("%H:%M")
     )
+
+
+def local_moment(moment: datetime) -> Markup:
+    """Return a ``<time>`` with its day in UTC that the browser rewrites in its own time zone."""
+    return Markup('<time datetime="{}" data-moment>{} UTC</time>').format(
+        moment.isoformat(timespec="seconds"), f"{moment:%-d %b %Y, %H:%M}"
+    )
+
+
+def size(file_bytes: int) -> str:
+    """Return the size of a file in MB, or in kB if it is small."""
+    return f"{file_bytes / 1e6:.1f} MB" if file_bytes >= 1e5 else f"{file_bytes / 1e3:.1f} kB"
 
 
 def part_name(body_part: str | None) -> str:
