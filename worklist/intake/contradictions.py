@@ -44,7 +44,11 @@ def warn_of_shared_id(session: Session, study: Study) -> None:
 def warn(session: Session, study_ids: Iterable[int], sentence: str) -> None:
     """Add a sentence to what readers of studies are warned of, once each."""
     # In one order, so that two transactions that warn each other's studies cannot wait for each other.
+    held = {study.id: study for study in session.info.get(studies.HELD, {}).values()}
     for study_id in sorted(study_ids):
+        if study_id in held:
+            studies.warn(held[study_id], sentence)
+            continue
         session.execute(
             update(Study)
             .where(Study.id == study_id, ~Study.warning.contains(sentence))

@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Row, bindparam, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -17,6 +18,19 @@ from worklist.intake.studies import WHO, FirstRankKey
 from worklist.tables import Instance, Scope, Series, Source, Study
 
 REPLACED = "Replaced by a later version of the same image."
+
+Version = Row[int, int, str, str, int]
+VERSIONS = (
+    select(Instance.id, Instance.version, Instance.sha256, Instance.file_path, Series.study_id)
+    .join(Instance.series)
+    .where(Instance.sop_instance_uid == bindparam("uid"))
+    .order_by(Instance.version)
+)
+SERIES_ID = select(Series.id).where(
+    Series.study_id == bindparam("of_study"), Series.series_instance_uid == bindparam("uid")
+)
+NEW_SERIES = insert(Series)
+NEW_INSTANCE = insert(Instance)
 
 
 class Outcome(StrEnum):
@@ -74,110 +88,106 @@ def register(
     if not is_decided:
         contradictions.refuse(study, header, is_known_elsewhere=bool(elsewhere))
     judgement = judge(header, source.default_body_part if source else None)
-    instance = _row(header, kept, judgement)
-    instance.series_id = _series_id(session, study, header)
-    instance.source_id = source.id if source else None
-    instance.received_at = received_at
-    instance.version = max([row.version for row in [*versions, *elsewhere]], default=0) + 1
-    _insert(session, instance)
+    values = _values(header, kept, judgement) | {
+        "series_id": _series_id(session, study, header),
+        "source_id": source.id if source else None,
+        "received_at": received_at,
+        "version": max([row.version for row in [*versions, *elsewhere]], default=0) + 1,
+    }
+    instance_id = _insert(session, values)
     if versions:
-        _replace(session, study, versions, instance)
+        _replace(session, study, versions, instance_id, values["version"])
     if study.content_version == 0:
         contradictions.warn_of_shared_id(session, study)
-    studies.note_instance(session, study, instance, judgement)
-    _announce(session, study, instance)
-    return Registered(study.id, instance.id, Outcome.NEW_VERSION if versions else Outcome.NEW)
+    is_image = bool(header.rows and header.columns)
+    studies.note_instance(session, study, received_at, judgement, is_image=is_image)
+    about = ("instance", instance_id)
+    audit.record(session, WHO, "instance.received", about=about, study_id=study.id, bytes=kept.file_bytes)
+    if judgement.scope is Scope.IN:
+        # Its display copy is asked for after the analysis: the rank comes first, both want the processor.
+        jobs.enqueue(session, jobs.ANALYSE_INSTANCE, instance_id)
+    elif is_image:
+        jobs.enqueue(session, jobs.WRITE_DISPLAY_COPY, instance_id)
+    return Registered(study.id, instance_id, Outcome.NEW_VERSION if versions else Outcome.NEW)
 
 
-def _versions(session: Session, header: InstanceHeader, study: Study) -> tuple[list[Instance], list[Instance]]:
+# The statements of the common case go past the session's unit of work: it would cost more than the rows.
+
+
+def _versions(session: Session, header: InstanceHeader, study: Study) -> tuple[list[Version], list[Version]]:
     """Return the versions of this instance that are kept already: in its study, and in others."""
-    rows = session.execute(
-        select(Instance, Series.study_id)
-        .join(Instance.series)
-        .where(Instance.sop_instance_uid == header.sop_instance_uid)
-        .order_by(Instance.version)
-    ).all()
-    own = [instance for instance, study_id in rows if study_id == study.id]
-    return own, [instance for instance, study_id in rows if study_id != study.id]
+    rows = session.connection().execute(VERSIONS, {"uid": header.sop_instance_uid}).all()
+    own = [row for row in rows if row.study_id == study.id]
+    return own, [row for row in rows if row.study_id != study.id]
 
 
-def _note_resent(session: Session, study: Study, same: Instance, kept: Kept) -> Registered:
+def _note_resent(session: Session, study: Study, same: Version, kept: Kept) -> Registered:
     """Keep one file: the older one, unless it was lost."""
     if same.file_path == kept.file_path:
         pass
     elif archive.has(same.file_path):
         database.after_commit(session, lambda: archive.remove(kept.file_path))
     else:
-        same.file_path = kept.file_path
+        moved = update(Instance).where(Instance.id == same.id).values(file_path=kept.file_path)
+        session.execute(moved, execution_options={"synchronize_session": False})
     audit.record(session, WHO, "instance.resent", about=("instance", same.id), study_id=study.id)
     return Registered(study.id, same.id, Outcome.RESENT)
 
 
-def _row(header: InstanceHeader, kept: Kept, judgement: Judgement) -> Instance:
-    return Instance(
-        sop_instance_uid=header.sop_instance_uid,
-        sop_class_uid=header.sop_class_uid,
-        transfer_syntax_uid=header.transfer_syntax_uid,
-        file_path=kept.file_path,
-        file_bytes=kept.file_bytes,
-        sha256=kept.sha256,
-        instance_number=header.instance_number,
-        rows=header.rows,
-        columns=header.columns,
-        body_part_examined=header.body_part_examined,
-        view_position=header.view_position,
-        laterality=header.laterality,
-        needs_analysis=judgement.scope is Scope.IN,
-        no_analysis_reason=judgement.reason,
-    )
+def _values(header: InstanceHeader, kept: Kept, judgement: Judgement) -> dict[str, Any]:
+    return {
+        "sop_instance_uid": header.sop_instance_uid,
+        "sop_class_uid": header.sop_class_uid,
+        "transfer_syntax_uid": header.transfer_syntax_uid,
+        "file_path": kept.file_path,
+        "file_bytes": kept.file_bytes,
+        "sha256": kept.sha256,
+        "instance_number": header.instance_number,
+        "rows": header.rows,
+        "columns": header.columns,
+        "body_part_examined": header.body_part_examined,
+        "view_position": header.view_position,
+        "laterality": header.laterality,
+        "needs_analysis": judgement.scope is Scope.IN,
+        "no_analysis_reason": judgement.reason,
+    }
 
 
 def _series_id(session: Session, study: Study, header: InstanceHeader) -> int:
     # The study row is locked, so nobody else adds a series to it now.
-    found = session.scalars(
-        select(Series.id).where(
-            Series.study_id == study.id, Series.series_instance_uid == header.series_instance_uid
-        )
-    ).one_or_none()
+    connection = session.connection()
+    found: int | None = connection.scalar(SERIES_ID, {"of_study": study.id, "uid": header.series_instance_uid})
     if found is not None:
         return found
-    series = Series(
-        study_id=study.id,
-        series_instance_uid=header.series_instance_uid,
-        modality=header.modality,
-        series_number=header.series_number,
-        description=header.series_description,
-    )
-    session.add(series)
-    session.flush()
-    return series.id
+    values = {
+        "study_id": study.id,
+        "series_instance_uid": header.series_instance_uid,
+        "modality": header.modality,
+        "series_number": header.series_number,
+        "description": header.series_description,
+    }
+    (new_id,) = connection.execute(NEW_SERIES, values).inserted_primary_key or (0,)
+    return int(new_id)
 
 
-def _insert(session: Session, instance: Instance) -> None:
-    session.add(instance)
+def _insert(session: Session, values: dict[str, Any]) -> int:
     try:
-        session.flush()
+        (new_id,) = session.connection().execute(NEW_INSTANCE, values).inserted_primary_key or (0,)
     except IntegrityError as error:
         # Only possible in another study, whose row this transaction does not hold.
-        raise WrongStudy(f"Instance {instance.sop_instance_uid} arrives in two studies at once.") from error
+        raise WrongStudy(f"Instance {values['sop_instance_uid']} arrives in two studies at once.") from error
+    return int(new_id)
 
 
-def _replace(session: Session, study: Study, versions: list[Instance], instance: Instance) -> None:
+def _replace(session: Session, study: Study, versions: list[Version], instance_id: int, version: int) -> None:
     """Let the new bytes take the place of the old ones, which are kept and said to be different."""
-    for older in versions:
-        older.is_current = False
-        if older.needs_analysis:
-            older.needs_analysis, older.no_analysis_reason = False, REPLACED
+    older = Instance.id.in_([row.id for row in versions])
+    unseen = {"needs_analysis": False, "no_analysis_reason": REPLACED}
+    for changed in (
+        update(Instance).where(older).values(is_current=False),
+        update(Instance).where(older, Instance.needs_analysis).values(unseen),
+    ):
+        session.execute(changed, execution_options={"synchronize_session": False})
     studies.warn(study, "An image was sent again with other content: the newest is shown, all are kept.")
-    about = ("instance", instance.id)
-    audit.record(session, WHO, "instance.conflict", about=about, study_id=study.id, version=instance.version)
-
-
-def _announce(session: Session, study: Study, instance: Instance) -> None:
-    about = ("instance", instance.id)
-    audit.record(session, WHO, "instance.received", about=about, study_id=study.id, bytes=instance.file_bytes)
-    if instance.needs_analysis:
-        # Its display copy is asked for after the analysis: the rank comes first, both want the processor.
-        jobs.enqueue(session, jobs.ANALYSE_INSTANCE, instance.id)
-    elif instance.rows and instance.columns:
-        jobs.enqueue(session, jobs.WRITE_DISPLAY_COPY, instance.id)
+    about = ("instance", instance_id)
+    audit.record(session, WHO, "instance.conflict", about=about, study_id=study.id, version=version)

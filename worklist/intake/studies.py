@@ -11,9 +11,12 @@ from worklist.dicom.header import InstanceHeader
 from worklist.intake.identity import Identity, doubts, is_other_patient
 from worklist.intake.insertion import insert_unless_there
 from worklist.intake.scope import Judgement
-from worklist.tables import ClinicalPriority, Instance, ReadingState, Result, Scope, Source, Study
+from worklist.tables import ClinicalPriority, ReadingState, Result, Scope, Source, Study
 
 WHO = "receiver"
+HELD = "worklist.held_studies"
+"""Key of the studies that a transaction has locked already, by UID: several of its images may be theirs."""
+
 FirstRankKey = Callable[[Session, datetime, str], int]
 """(session, received_at, clinical_priority) → the rank key of a study without a probability."""
 
@@ -40,25 +43,34 @@ def find_or_add_study(
     first_rank_key: FirstRankKey,
 ) -> Study:
     """Return the study of an instance, locked until the transaction ends."""
-    locked = (
-        select(Study).where(Study.study_instance_uid == header.study_instance_uid).with_for_update()
-    ).execution_options(populate_existing=True)
-    study = session.scalars(locked).one_or_none()
+    held: dict[str, Study] = session.info.setdefault(HELD, {})
+    study = held.get(header.study_instance_uid)
+    if study is None:
+        study = _locked(session, header.study_instance_uid)
     if study is None:
         priority = _clinical_priority(header, source)
         rank_key = first_rank_key(session, received_at, priority)
         # Another association may bring the first image of the same study at this moment.
         insert_unless_there(session, Study, _first_values(header, received_at, priority, rank_key))
-        study = session.scalars(locked).one()
+        study = _locked(session, header.study_instance_uid)
+    if study is None:
+        raise LookupError("The study that was just inserted is gone.")
+    held[header.study_instance_uid] = study
     _fill_in(study, header)
     return study
 
 
-def note_instance(session: Session, study: Study, instance: Instance, judgement: Judgement) -> None:
+def _locked(session: Session, study_instance_uid: str) -> Study | None:
+    locked = select(Study).where(Study.study_instance_uid == study_instance_uid).with_for_update()
+    return session.scalars(locked, execution_options={"populate_existing": True}).one_or_none()
+
+
+def note_instance(
+    session: Session, study: Study, received_at: datetime, judgement: Judgement, *, is_image: bool
+) -> None:
     """Bring the study in line with one more of its instances; an image re-opens what was complete or read."""
-    is_image = bool(instance.rows and instance.columns)
     study.content_version += 1
-    study.last_received_at = instance.received_at
+    study.last_received_at = received_at
     if is_image and (study.is_complete or study.reading_state == ReadingState.READ):
         _reopen(session, study)
     if judgement.scope is Scope.IN:
