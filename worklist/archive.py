@@ -272,6 +272,8 @@ def sole_receiver() -> Iterator[None]:
 def _day_folder(day: date) -> Path:
     """Return the folder of a day; new folders on the way are synced into their parents."""
     folder = settings.current().archive_folder
+    if (folder / f"{day:%Y/%m/%d}").is_dir():
+        return folder / f"{day:%Y/%m/%d}"
     for name in f"{day:%Y/%m/%d}".split("/"):
         parent, folder = folder, folder / name
         if not folder.is_dir():

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from sqlalchemy import func, select, update
+from sqlalchemy import bindparam, func, select, update
 from sqlalchemy.orm import Session
 
 from worklist.dicom.header import InstanceHeader
@@ -13,6 +13,14 @@ from worklist.tables import Study
 
 MOST_COMPARED = 20
 """Studies of the same patient ID that a new study is compared with, the newest first."""
+
+
+OF_SAME_ID = (
+    select(Study.id, Study.patient_id, Study.patient_name_folded, Study.birth_date)
+    .where(Study.patient_id == bindparam("said"), Study.id != bindparam("own"))
+    .order_by(Study.id.desc())
+    .limit(MOST_COMPARED)
+)
 
 
 def refuse(study: Study, header: InstanceHeader, *, is_known_elsewhere: bool) -> None:
@@ -58,11 +66,7 @@ def warn(session: Session, study_ids: Iterable[int], sentence: str) -> None:
 
 
 def _shared_with(session: Session, study: Study) -> list[int]:
-    others = session.execute(
-        select(Study.id, Study.patient_id, Study.patient_name_folded, Study.birth_date)
-        .where(Study.patient_id == study.patient_id, Study.id != study.id)
-        .order_by(Study.id.desc())
-        .limit(MOST_COMPARED)
-    )
+    # Past the session's unit of work: a new study says from its first row who its patient is.
+    others = session.connection().execute(OF_SAME_ID, {"said": study.patient_id, "own": study.id})
     own = identity_of(study)
     return [study_id for study_id, *said in others if identity.share_an_id(own, Identity(*said))]

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from ipaddress import IPv6Address, ip_address
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import Session
 
 from worklist import audit, clock
@@ -15,6 +15,7 @@ from worklist.intake.insertion import insert_unless_there
 from worklist.tables import BodyPart, ClinicalPriority, Instance, Source
 
 WHO = "receiver"
+NAMED = select(Source).where(Source.ae_title == bindparam("ae_title"), Source.address == bindparam("address"))
 
 
 @dataclass(frozen=True)
@@ -68,10 +69,10 @@ def known(session: Session, ae_title: str, address: str) -> Source:
         If nobody added it, or somebody switched it off; the message says what to do.
     """
     address = canonical(address)
-    source = session.scalars(_named(ae_title, address)).one_or_none()
+    source = _find(session, ae_title, address)
     if source is None and ip_address(address).is_loopback:
         _insert(session, ae_title, address, who=WHO)
-        source = session.scalars(_named(ae_title, address)).one()
+        source = _find(session, ae_title, address)
     if source is None:
         raise UnknownSource(
             f"{ae_title} at {address} is not a known source. "
@@ -111,7 +112,7 @@ def add(session: Session, ae_title: str, address: str, *, name: str = "", who: s
     if not 1 <= len(ae_title) <= 16:
         raise Invalid(f"An AE title has 1 to 16 characters, {ae_title!r} has {len(ae_title)}.")
     _insert(session, ae_title, address, who=who)
-    source = session.scalars(_named(ae_title, address)).one()
+    source = session.scalars(NAMED, {"ae_title": ae_title, "address": address}).one()
     source.name = name or source.name
     switch(session, source.id, is_enabled=True, who=who)
     return source
@@ -185,8 +186,8 @@ def _check(rules: Rules) -> None:
         raise Invalid(f"{rules.character_set!r} is not a character set that can be assumed of a source.")
 
 
-def _named(ae_title: str, address: str) -> Select[Source]:
-    return select(Source).where(Source.ae_title == ae_title, Source.address == address)
+def _find(session: Session, ae_title: str, address: str) -> Source | None:
+    return session.scalars(NAMED, {"ae_title": ae_title, "address": address}).one_or_none()
 
 
 def _insert(session: Session, ae_title: str, address: str, *, who: str) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from worklist import audit
@@ -17,6 +17,12 @@ WHO = "receiver"
 HELD = "worklist.held_studies"
 """Key of the studies that a transaction has locked already, by UID: several of its images may be theirs."""
 
+LOCKED = (
+    select(Study)
+    .where(Study.study_instance_uid == bindparam("uid"))
+    .with_for_update()
+    .execution_options(populate_existing=True)
+)
 FirstRankKey = Callable[[Session, datetime, str], int]
 """(session, received_at, clinical_priority) → the rank key of a study without a probability."""
 
@@ -61,8 +67,7 @@ def find_or_add_study(
 
 
 def _locked(session: Session, study_instance_uid: str) -> Study | None:
-    locked = select(Study).where(Study.study_instance_uid == study_instance_uid).with_for_update()
-    return session.scalars(locked, execution_options={"populate_existing": True}).one_or_none()
+    return session.scalars(LOCKED, {"uid": study_instance_uid}).one_or_none()
 
 
 def note_instance(
@@ -113,6 +118,7 @@ def _first_values(
         "received_at": received_at,
         "last_received_at": received_at,
         "rank_key": rank_key,
+        **{column: getattr(header, attribute) for column, attribute in _FILLED_IN.items()},
     }
 
 

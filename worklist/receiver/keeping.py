@@ -98,9 +98,12 @@ def _commit_group(files: Sequence[_File]) -> list[Registered]:
     is_registered = False
     try:
         with database.transaction() as session:
-            registered = []
+            registered, known = [], {}
             for file in files:
-                source = sources.known(session, file.sender.calling, file.sender.address)
+                sender = file.sender
+                if sender not in known:
+                    known[sender] = sources.known(session, sender.calling, sender.address)
+                source = known[sender]
                 header = _header_by(source, file)
                 registered.append(
                     register(session, header, file.kept, source=source, first_rank_key=first_rank_key)
