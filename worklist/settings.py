@@ -40,6 +40,16 @@ class Settings(BaseSettings):
     receiver_port: int = Field(11112, ge=1, le=65535, description="Port of the DICOM receiver")
     ae_title: str = Field("WORKLIST", min_length=1, max_length=16, description="Our AE title")
     require_called_ae_title: bool = Field(False, description="Refuse associations that call another AE title")
+    tls_certificate: str = Field(
+        "", description="PEM file of our certificate and its chain; with it the receiver speaks TLS"
+    )
+    tls_key: str = Field("", description="PEM file of the certificate's key, without a password")
+    tls_client_ca: str = Field(
+        "", description="PEM file of the CAs whose certificates peers must show; empty: none is asked for"
+    )
+    tls_port: int = Field(
+        2762, ge=1, le=65535, description="Port of DICOM over TLS; that of the receiver: TLS only"
+    )
     maximum_associations: int = Field(64, ge=1, description="Associations served at the same time")
     maximum_object_bytes: int = Field(
         2 * 1024**3, ge=1024, description="Largest accepted DICOM object, in bytes"
@@ -107,6 +117,11 @@ class Settings(BaseSettings):
         if value and len(value) < 32:
             raise ValueError("must have at least 32 characters")
         return value
+
+    @property
+    def uses_tls(self) -> bool:
+        """Is DICOM over TLS asked for? Half of the pair is a mistake, and said at the start."""
+        return bool(self.tls_certificate or self.tls_key or self.tls_client_ca)
 
     @property
     def effective_database_url(self) -> str:

@@ -99,10 +99,15 @@ class HardenedSocket(AssociationSocket):
         try:
             poll = select.poll()
             poll.register(self.socket, select.POLLIN)
-            return bool(poll.poll(0))
+            return _has_decrypted(self.socket) or bool(poll.poll(0))
         except (OSError, ValueError):
             self.event_queue.put("Evt17")
             return False
+
+
+def _has_decrypted(connection: socket.socket) -> bool:
+    """Say if TLS has taken bytes off the network already that nobody has read: ``poll`` cannot see them."""
+    return isinstance(connection, ssl.SSLSocket) and connection.pending() > 0
 
 
 class HardenedHandler(RequestHandler):

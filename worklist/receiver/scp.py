@@ -3,6 +3,7 @@
 import errno
 import resource
 import signal
+import ssl
 import threading
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
@@ -12,11 +13,12 @@ from pynetdicom import AE, ALL_TRANSFER_SYNTAXES, _config, evt
 from pynetdicom.sop_class import Verification
 from pynetdicom.timer import Timer
 
-from worklist import archive, database, logs
+from worklist import archive, certificates, database, logs
 from worklist.errors import Unavailable
 from worklist.intake.assembly import note_transfer
 from worklist.receiver import handlers, recovery, refusals
 from worklist.receiver.hardening import ANNOUNCED_PDU_BYTES, HardenedHandler, HardenedServer
+from worklist.receiver.tls import TlsServer
 from worklist.settings import Settings
 
 log = logs.logger(__name__)
@@ -42,10 +44,15 @@ CLOSING_SECONDS = 10
 class Receiver:
     """A running receiver."""
 
-    server: Any
+    servers: list[Any]
     threads: list[threading.Thread]
     stopping: threading.Event
     held: ExitStack
+
+    @property
+    def server(self) -> Any:
+        """The first of one or two servers: the plain one, if there is one."""
+        return self.servers[0]
 
     @property
     def port(self) -> int:
@@ -55,17 +62,21 @@ class Receiver:
     def stop(self, seconds: float = CLOSING_SECONDS) -> None:
         """Accept nothing more, let open associations end, then abort those that do not."""
         self.stopping.set()
-        self.server.shutdown()
+        for server in self.servers:
+            server.shutdown()
         for thread in self.threads:
             thread.join()
         timer = Timer(seconds)
         timer.start()
-        for association in self.server.active_associations:
+        for association in self._associations():
             association.join(max(timer.remaining, 0))
-        for association in self.server.active_associations:
+        for association in self._associations():
             log.warning("association aborted at the end", calling=association.requestor.ae_title)
             association.abort()
         self.held.close()
+
+    def _associations(self) -> list[Any]:
+        return [each for server in self.servers for each in server.active_associations]
 
 
 def start(current: Settings, *, port: int | None = None) -> Receiver:
@@ -79,13 +90,15 @@ def start(current: Settings, *, port: int | None = None) -> Receiver:
     Raises
     ------
     Unavailable
-        If the port is taken, or another receiver uses the same archive.
+        If a port is taken, or another receiver uses the same archive.
+    Invalid
+        If TLS is asked for with files that cannot be used.
     """
     _config.UNRESTRICTED_STORAGE_SERVICE = True
     # The standard handlers would format every message, only to have it dropped by the level.
     _config.LOG_HANDLER_LEVEL = "none"
     _make_room_for_descriptors(current.maximum_associations)
-    server = _listen(current, current.receiver_port if port is None else port)
+    servers = _listen(current, current.receiver_port if port is None else port)
     held = ExitStack()
     try:
         held.enter_context(archive.sole_receiver())
@@ -94,23 +107,25 @@ def start(current: Settings, *, port: int | None = None) -> Receiver:
         refusals.memory.forget()
     except BaseException:
         held.close()
-        server.server_close()
+        for server in servers:
+            server.server_close()
         raise
     stopping = threading.Event()
     threads = [
-        threading.Thread(target=server.serve_forever, args=(0.1,), name="receiver", daemon=True),
-        threading.Thread(target=_watch_transfers, args=(server, stopping), name="transfers", daemon=True),
+        *(threading.Thread(target=each.serve_forever, args=(0.1,), daemon=True) for each in servers),
+        threading.Thread(target=_watch_transfers, args=(servers, stopping), name="transfers", daemon=True),
     ]
     for thread in threads:
         thread.start()
-    return Receiver(server, threads, stopping, held)
+    return Receiver(servers, threads, stopping, held)
 
 
-def _watch_transfers(server: Any, stopping: threading.Event) -> None:
+def _watch_transfers(servers: list[Any], stopping: threading.Event) -> None:
     """Note for a study that its next image is on its way, however slow the line is."""
     while not stopping.wait(TRANSFER_SECONDS):
         under_way = {
             association.last_study_id
+            for server in servers
             for association in server.active_associations
             if association.last_study_id is not None and association.dul.lane.is_receiving
         }
@@ -131,7 +146,14 @@ def run(current: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda _number, _frame: stopping.set())
     receiver = start(current)
-    log.info("receiver listens", host=current.receiver_host, port=receiver.port, ae_title=current.ae_title)
+    for server in receiver.servers:
+        log.info(
+            "receiver listens",
+            host=current.receiver_host,
+            port=server.server_address[1],
+            tls=isinstance(server, TlsServer),
+            ae_title=current.ae_title,
+        )
     stopping.wait()
     log.info("receiver stops")
     receiver.stop()
@@ -156,9 +178,25 @@ def _make_room_for_descriptors(associations: int) -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
 
 
-def _listen(current: Settings, port: int) -> Any:
+def _listen(current: Settings, port: int) -> list[Any]:
+    """Bind the plain port, the TLS port, or one port that is TLS only; they share the limit of associations."""
+    context = certificates.server_context(current) if current.uses_tls else None
+    entity = _application_entity(current)
+    if context is None:
+        return [_bind(entity, current, port, "RECEIVER_PORT")]
+    if current.tls_port == current.receiver_port:
+        return [_bind(entity, current, port, "TLS_PORT", context)]
+    plain = _bind(entity, current, port, "RECEIVER_PORT")
     try:
-        server = _application_entity(current).make_server(
+        return [plain, _bind(entity, current, current.tls_port, "TLS_PORT", context)]
+    except BaseException:
+        plain.server_close()
+        raise
+
+
+def _bind(entity: AE, current: Settings, port: int, setting: str, context: ssl.SSLContext | None = None) -> Any:
+    try:
+        server = entity.make_server(
             (current.receiver_host, port),
             evt_handlers=[
                 (evt.EVT_REQUESTED, handlers.on_requested, [current]),
@@ -166,13 +204,14 @@ def _listen(current: Settings, port: int) -> Any:
                 (evt.EVT_ACCEPTED, handlers.on_accepted),
                 (evt.EVT_C_ECHO, handlers.on_c_echo),
             ],
-            server_class=HardenedServer,
+            ssl_context=context,
+            server_class=HardenedServer if context is None else TlsServer,
             request_handler=HardenedHandler,
         )
     except OSError as error:
-        raise Unavailable(_why_not(error, current.receiver_host, port)) from error
+        raise Unavailable(_why_not(error, current.receiver_host, port, setting)) from error
     server.store = handlers.on_c_store
-    server.ae._servers.append(server)
+    entity._servers.append(server)
     return server
 
 
@@ -187,7 +226,7 @@ def _application_entity(current: Settings) -> AE:
     return entity
 
 
-def _why_not(error: OSError, host: str, port: int) -> str:
+def _why_not(error: OSError, host: str, port: int, setting: str) -> str:
     if error.errno == errno.EADDRINUSE:
-        return f"Port {port} is taken: stop the program that listens there, or set WORKLIST_RECEIVER_PORT."
+        return f"Port {port} is taken: stop the program that listens there, or set WORKLIST_{setting}."
     return f"The receiver cannot listen on {host}:{port}: {error.strerror}."
