@@ -8,7 +8,7 @@ from worklist import database, jobs, logs, settings
 from worklist.classifiers import versions
 from worklist.classifiers.versions import NO_CHAMPION, ONLY_DEMO, NoClassifier
 from worklist.errors import Invalid, NotFound, Unavailable
-from worklist.intake import assembly
+from worklist.intake import assembly, commitments
 from worklist.reading import claims
 from worklist.triage import analyses, image_detail, record
 from worklist.triage.display import ensure_display_copy
@@ -25,7 +25,9 @@ def sweep() -> None:
     that breaks the assembly must not stop lost images from being found. The first fault is raised at the end.
     """
     faults = [
-        fault for duty in (_complete_quiet_studies, _end_claims, _offer_lost_images) if (fault := _do(duty))
+        fault
+        for duty in (_complete_quiet_studies, _end_claims, _offer_lost_images, _offer_commitments)
+        if (fault := _do(duty))
     ]
     if faults:
         raise faults[0]
@@ -75,3 +77,9 @@ def _offer_lost_images(session: Session) -> None:
         jobs.enqueue(session, jobs.ANALYSE_INSTANCE, instance_id)
     if lost:
         log.info("lost images offered again", images=len(lost))
+
+
+def _offer_commitments(session: Session) -> None:
+    commitments.give_up_old(session)
+    for commitment_id in commitments.due(session):
+        jobs.enqueue(session, jobs.REPORT_COMMITMENT, commitment_id)

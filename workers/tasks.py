@@ -1,6 +1,6 @@
 """What each job does: load, one call, store. Jobs carry one id, may run twice, and are found by the sweep."""
 
-from workers import analysis, housekeeping
+from workers import analysis, commitment, housekeeping
 from workers.app import app
 from worklist import jobs
 
@@ -15,6 +15,12 @@ def analyse_instance(instance_id: int) -> None:
 def write_display_copy(instance_id: int) -> None:
     """Prepare the viewer's copy of an image; if the job is lost, the viewer's first request prepares it."""
     housekeeping.write_display_copy(instance_id)
+
+
+@app.task(name=jobs.REPORT_COMMITMENT.name)
+def report_commitment(commitment_id: int) -> None:
+    """Tell a source which images are committed; found again by the sweep if it is lost or fails."""
+    commitment.report_commitment(commitment_id)
 
 
 @app.task(name=jobs.SWEEP.name)

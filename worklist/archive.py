@@ -61,9 +61,10 @@ def path_of(file_path: str) -> Path:
     return path
 
 
-def has(file_path: str) -> bool:
-    """Say if a kept file is still there."""
-    return (settings.current().archive_folder / file_path).is_file()
+def has(file_path: str, file_bytes: int | None = None) -> bool:
+    """Say if a kept file is still there, and, if asked, as long as it was."""
+    path = settings.current().archive_folder / file_path
+    return path.is_file() and file_bytes in {None, path.stat().st_size}
 
 
 def spool_folder() -> Path:

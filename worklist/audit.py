@@ -43,7 +43,9 @@ ACTIONS = (
     "classifier.registered",
     "classifier.promoted",
     "source.added",
-    "source.changed",
+    "commitment.requested",
+    "commitment.reported",
+    "commitment.given_up",
 )
 
 

@@ -166,10 +166,16 @@ def source() -> None:
 @click.argument("ae_title")
 @click.argument("address")
 @click.option("--name", default="", help="What people call it.")
-def add_source(ae_title: str, address: str, name: str) -> None:
-    """Let AE_TITLE at ADDRESS send images."""
+@click.option(
+    "--port",
+    type=click.IntRange(1, 65535),
+    help="Where it listens itself, for answers to commitment requests and images it asks for.",
+)
+@click.option("--tls/--no-tls", default=None, help="Call it with TLS.")
+def add_source(ae_title: str, address: str, name: str, port: int | None, tls: bool | None) -> None:
+    """Let AE_TITLE at ADDRESS send images; again with options: change them."""
     with database.transaction() as session:
-        sources.add(session, ae_title, address, name=name, who=WHO)
+        sources.add(session, ae_title, address, name=name, port=port, uses_tls=tls, who=WHO)
     click.echo(f"{ae_title} at {address} may send images.")
 
 
@@ -179,8 +185,9 @@ def list_sources() -> None:
     with database.reading() as session:
         for row in sources.all_sources(session):
             state = "may send" if row.is_enabled else "refused"
+            listens = f"  listens at {row.port}{' with TLS' if row.uses_tls else ''}" if row.port else ""
             seen = f"{row.last_seen_at:%Y-%m-%d %H:%M} UTC"
-            click.echo(f"{row.ae_title} at {row.address}  {state}  last seen {seen}")
+            click.echo(f"{row.ae_title} at {row.address}  {state}{listens}  last seen {seen}")
 
 
 @worklist.command()

@@ -46,8 +46,9 @@ class Job:
 
 ANALYSE_INSTANCE = Job("analyse_instance", Queue.INFERENCE)
 WRITE_DISPLAY_COPY = Job("write_display_copy", Queue.EXPORT)
+REPORT_COMMITMENT = Job("report_commitment", Queue.EXPORT)
 SWEEP = Job("sweep", Queue.HOUSEKEEPING)
-JOBS = (ANALYSE_INSTANCE, WRITE_DISPLAY_COPY, SWEEP)
+JOBS = (ANALYSE_INSTANCE, WRITE_DISPLAY_COPY, REPORT_COMMITMENT, SWEEP)
 
 
 def broker_configuration() -> dict[str, Any]:

@@ -1,8 +1,7 @@
 """Who may send: a calling AE title at an address; loopback is trusted, everything else must be added first."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
-from datetime import datetime
+from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address
 
 from sqlalchemy import bindparam, func, select
@@ -45,6 +44,24 @@ class UnknownSource(Conflict):
 
 class SwitchedOff(UnknownSource):
     """A source sends that was switched off."""
+
+
+@dataclass(frozen=True)
+class Destination:
+    """Where a source listens, and as whom we call it."""
+
+    ae_title: str
+    address: str
+    port: int
+    our_ae_title: str
+    uses_tls: bool
+
+
+def destination(source: Source, our_ae_title: str) -> Destination | None:
+    """Return where a source can be called; None if nobody said at which port."""
+    if source.port is None:
+        return None
+    return Destination(source.ae_title, source.address, source.port, our_ae_title, source.uses_tls)
 
 
 def recognise(session: Session, ae_title: str, address: str) -> Source:
@@ -100,8 +117,17 @@ def canonical(address: str) -> str:
     return str(parsed)
 
 
-def add(session: Session, ae_title: str, address: str, *, name: str = "", who: str) -> Source:
-    """Let somebody send; a source that is there already is switched on.
+def add(
+    session: Session,
+    ae_title: str,
+    address: str,
+    *,
+    name: str = "",
+    port: int | None = None,
+    uses_tls: bool | None = None,
+    who: str,
+) -> Source:
+    """Let somebody send; a source that is there already is switched on, and keeps what is not given.
 
     Raises
     ------
@@ -114,7 +140,8 @@ def add(session: Session, ae_title: str, address: str, *, name: str = "", who: s
     _insert(session, ae_title, address, who=who)
     source = session.scalars(NAMED, {"ae_title": ae_title, "address": address}).one()
     source.name = name or source.name
-    switch(session, source.id, is_enabled=True, who=who)
+    source.port = port or source.port
+    source.uses_tls = source.uses_tls if uses_tls is None else uses_tls
     return source
 
 

@@ -21,6 +21,7 @@ from worklist.intake.sources import SwitchedOff, UnknownSource
 from worklist.receiver import refusals
 from worklist.receiver.command import StoreCommand
 from worklist.receiver.keeping import Sender, keep
+from worklist.receiver.parties import sender_of
 from worklist.receiver.spool import Incoming
 from worklist.receiver.statuses import PERMANENT, SERVICE_USER, Mismatch, Rejection, Status
 from worklist.settings import Settings
@@ -60,7 +61,7 @@ def on_c_store(association: Any, incoming: Incoming) -> tuple[int, str]:
     ----------
     PS3.4 B.2.3, PS3.7 9.1.1.1.9.
     """
-    sender = _sender(association)
+    sender = sender_of(association)
     try:
         spooled = incoming.finish()
         header = read_header(spooled.path)
@@ -77,7 +78,7 @@ def on_c_store(association: Any, incoming: Incoming) -> tuple[int, str]:
 
 def on_requested(event: Any, current: Settings) -> None:
     """Reject an association that calls somebody else, or whose caller is not a known source."""
-    sender = _sender(event.assoc)
+    sender = sender_of(event.assoc)
     calling, called, address = sender.calling, sender.called, sender.address
     if current.require_called_ae_title and called != current.ae_title:
         reason = f"{calling} at {address} calls {called}, and this is {current.ae_title}."
@@ -96,31 +97,10 @@ def on_requested(event: Any, current: Settings) -> None:
     return None
 
 
-def on_rejected(event: Any, current: Settings) -> None:
-    """Note what pynetdicom rejects by itself: more associations than the setting allows."""
-    reason = f"More than the {current.maximum_associations} associations of WORKLIST_MAXIMUM_ASSOCIATIONS."
-    refusals.note_rejected(_sender(event.assoc), Why.TOO_MANY_ASSOCIATIONS, reason)
-
-
-def on_accepted(event: Any) -> None:
-    """Note what an association asked for and cannot have: services that are none of a receiver's.
-
-    pynetdicom itself accepts some of them, such as Modality Worklist, since it does not know their names, and
-    answers their requests with a failure.
-    """
-    association = event.assoc
-    contexts = [*association.rejected_contexts, *association.accepted_contexts]
-    asked = sorted({str(context.abstract_syntax) for context in contexts})
-    refusals.note_contexts(_sender(association), {uid: UID(uid).name for uid in asked if not _is_offered(uid)})
-
-
-def _is_offered(abstract_syntax: str) -> bool:
-    return uid_to_service_class(abstract_syntax) in OFFERED
-
-
-def _reject(event: Any, diagnostic: Rejection) -> None:
-    event.assoc.acse.send_reject(PERMANENT, SERVICE_USER, int(diagnostic))
-    event.assoc.kill()
+def on_rejected(event: Any) -> None:
+    """Log what pynetdicom rejects by itself: more associations than the setting allows."""
+    sender = sender_of(event.assoc)
+    log.warning("association rejected, too many at once", calling=sender.calling, address=sender.address)
 
 
 def _compare(header: InstanceHeader, command: StoreCommand) -> None:
@@ -131,10 +111,35 @@ def _compare(header: InstanceHeader, command: StoreCommand) -> None:
         raise Mismatch("(0008,0018) SOPInstanceUID differs from the command.")
 
 
-def _sender(association: Any) -> Sender:
-    request = association.requestor.primitive
-    return Sender(
-        calling=str(request.calling_ae_title).strip(),
-        called=str(request.called_ae_title).strip(),
-        address=sources.canonical(association.requestor.address_info.address),
-    )
+def _refuse(sender: Sender, command: StoreCommand, error: Exception) -> tuple[int, str]:
+    """Log and audit a refusal, and return its status with the reason for the sender's log."""
+    status = status_of(error)
+    reason = str(error) if isinstance(error, WorklistError) else INTERNAL
+    facts = {
+        "status": f"0x{status:04X}",
+        "reason": reason,
+        "calling": sender.calling,
+        "address": sender.address,
+        "sop_instance_uid": command.sop_instance_uid[:64],
+    }
+    if status is Status.PROCESSING_FAILURE:
+        log.error("instance refused", **facts, exc_info=error)
+    else:
+        log.warning("instance refused", **facts)
+    _audit("instance.refused", ("instance", None), facts)
+    return status, reason
+
+
+def _reject(event: Any, diagnostic: Rejection, reason: str) -> None:
+    sender = sender_of(event.assoc)
+    facts = {"reason": reason, "calling": sender.calling, "called": sender.called, "address": sender.address}
+    log.warning("association refused", **facts)
+    _audit("association.refused", ("source", None), facts)
+    event.assoc.acse.send_reject(PERMANENT, SERVICE_USER, int(diagnostic))
+    event.assoc.kill()
+
+
+def _audit(action: str, about: tuple[str, int | None], facts: dict[str, str]) -> None:
+    # Without a database there is no audit stream either; the log has it.
+    with suppress(Unavailable), database.transaction() as session:
+        audit.record(session, WHO, action, about=about, **facts)

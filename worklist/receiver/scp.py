@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from pynetdicom import AE, ALL_TRANSFER_SYNTAXES, _config, evt
-from pynetdicom.sop_class import Verification
+from pynetdicom.sop_class import StorageCommitmentPushModel, Verification
 from pynetdicom.timer import Timer
 
 from worklist import archive, certificates, database, logs
 from worklist.errors import Unavailable
 from worklist.intake.assembly import note_transfer
-from worklist.receiver import handlers, recovery, refusals
+from worklist.receiver import commitment, handlers, recovery
 from worklist.receiver.hardening import ANNOUNCED_PDU_BYTES, HardenedHandler, HardenedServer
 from worklist.receiver.tls import TlsServer
 from worklist.settings import Settings
@@ -203,6 +203,7 @@ def _bind(entity: AE, current: Settings, port: int, setting: str, context: ssl.S
                 (evt.EVT_REJECTED, handlers.on_rejected, [current]),
                 (evt.EVT_ACCEPTED, handlers.on_accepted),
                 (evt.EVT_C_ECHO, handlers.on_c_echo),
+                (evt.EVT_N_ACTION, commitment.on_n_action),
             ],
             ssl_context=context,
             server_class=HardenedServer if context is None else TlsServer,
@@ -219,6 +220,7 @@ def _application_entity(current: Settings) -> AE:
     entity = AE(ae_title=current.ae_title)
     # Storage needs no contexts here: unrestricted, every class and every transfer syntax is accepted.
     entity.add_supported_context(Verification, ALL_TRANSFER_SYNTAXES)
+    entity.add_supported_context(StorageCommitmentPushModel)
     entity.maximum_associations = current.maximum_associations
     entity.maximum_pdu_size = ANNOUNCED_PDU_BYTES
     entity.network_timeout = IDLE_SECONDS

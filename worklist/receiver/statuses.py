@@ -7,11 +7,11 @@ from worklist.intake.sources import UnknownSource
 
 
 class Status(IntEnum):
-    """Statuses of C-ECHO and C-STORE responses.
+    """Statuses of the responses of all services.
 
     References
     ----------
-    PS3.4 Table B.2-1 (storage service), PS3.7 Annex C (general).
+    PS3.4 Table B.2-1 (storage service), PS3.4 J.3.2 (storage commitment), PS3.7 Annex C (general).
     """
 
     SUCCESS = 0x0000
@@ -23,8 +23,20 @@ class Status(IntEnum):
     PROCESSING_FAILURE = 0x0110
     """PS3.7 C.5. A fault of ours; the log has the details."""
 
+    NO_SUCH_INSTANCE = 0x0112
+    """PS3.7 C.5. A commitment request to another instance than the well-known one."""
+
+    INVALID_ARGUMENT = 0x0115
+    """PS3.7 C.5. A commitment request without usable UIDs, or with a transaction UID used otherwise before."""
+
+    NO_SUCH_ACTION = 0x0123
+    """PS3.7 C.5. Another action than 'request storage commitment'."""
+
     NOT_AUTHORISED = 0x0124
     """PS3.7 C.5. The sender is not a known source."""
+
+    RESOURCE_LIMITATION = 0x0213
+    """PS3.7 C.5. A commitment request while the database is away."""
 
     OUT_OF_RESOURCES = 0xA700
     """PS3.4 B.2.3. Disk full or database away: worth another try, which is the modality's own setting."""

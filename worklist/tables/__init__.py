@@ -4,7 +4,7 @@ from worklist.tables.account import Role, User
 from worklist.tables.analysis import Analysis, AnalysisState
 from worklist.tables.audit import AuditEvent
 from worklist.tables.classifier import Calibration, ClassifierState, ClassifierVersion, OperatingPoint
-from worklist.tables.quarantine import Quarantined, QuarantineKind, QuarantineState, Resolution
+from worklist.tables.commitment import Commitment, CommitmentReference
 from worklist.tables.ranking import RankingPolicy
 from worklist.tables.reading import Claim, Opinion, Verdict
 from worklist.tables.source import Source
@@ -19,6 +19,7 @@ from worklist.tables.study import (
     Series,
     Study,
 )
+from worklist.tables.vocabulary import CommitmentState
 
 __all__ = [
     "Analysis",
@@ -31,6 +32,9 @@ __all__ = [
     "ClassifierState",
     "ClassifierVersion",
     "ClinicalPriority",
+    "Commitment",
+    "CommitmentReference",
+    "CommitmentState",
     "Instance",
     "OperatingPoint",
     "Opinion",

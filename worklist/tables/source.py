@@ -21,6 +21,9 @@ class Source(Base):
     address: Mapped[str] = mapped_column(String(64))
     name: Mapped[str] = mapped_column(String(64), default="")
     is_enabled: Mapped[bool]
+    # Where it listens itself: for answers to commitment requests and for images it asks for.
+    port: Mapped[int | None]
+    uses_tls: Mapped[bool] = mapped_column(default=False)
     default_body_part: Mapped[BodyPart | None] = mapped_column(by_value(BodyPart))
     clinical_priority: Mapped[ClinicalPriority] = mapped_column(
         by_value(ClinicalPriority), default=ClinicalPriority.ROUTINE

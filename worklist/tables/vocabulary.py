@@ -31,6 +31,14 @@ class Scope(StrEnum):
     UNKNOWN = "unknown"
 
 
+class CommitmentState(StrEnum):
+    """Where the answer to a storage commitment request stands."""
+
+    WAITING = "waiting"
+    REPORTED = "reported"
+    GIVEN_UP = "given up"
+
+
 class ReadingState(StrEnum):
     """Where a study stands with the readers."""
 

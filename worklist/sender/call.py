@@ -1,0 +1,78 @@
+"""Call a source: an association with it, opened with time limits and closed for certain."""
+
+import socket
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from pynetdicom import AE
+from pynetdicom.presentation import PresentationContext
+
+from worklist import certificates, settings
+from worklist.errors import Unavailable
+from worklist.intake.sources import Destination
+
+CONNECTION_SECONDS = 5.0
+ANSWER_SECONDS = 30.0
+
+
+class Unreachable(Unavailable):
+    """Nobody answers there, or it is no DICOM application that wants to talk to us."""
+
+
+@contextmanager
+def association(
+    destination: Destination, contexts: Sequence[PresentationContext], roles: Sequence[Any] = ()
+) -> Iterator[Any]:
+    """Yield an established association, which is released at the end.
+
+    Raises
+    ------
+    Unreachable
+        If there is no connection, or the association is refused.
+    Invalid
+        If the destination is called with TLS and the settings lack a certificate or a CA.
+    """
+    where = f"{destination.ae_title} at {destination.address}:{destination.port}"
+    _knock(destination, where)
+    entity = AE(ae_title=destination.our_ae_title)
+    entity.connection_timeout = CONNECTION_SECONDS
+    entity.acse_timeout = entity.dimse_timeout = entity.network_timeout = ANSWER_SECONDS
+    tls = (
+        (certificates.client_context(settings.current()), destination.address) if destination.uses_tls else None
+    )
+    opened = entity.associate(
+        destination.address,
+        destination.port,
+        contexts=list(contexts),
+        ae_title=destination.ae_title,
+        ext_neg=list(roles),
+        tls_args=tls,
+    )
+    try:
+        if opened.is_rejected:
+            raise Unreachable(f"{where} refuses the association: {opened.acceptor.primitive.reason_str}.")
+        if not opened.is_established:
+            raise Unreachable(f"{where} answers, but no association came about{' over TLS' if tls else ''}.")
+        yield opened
+        if opened.is_established:
+            opened.release()
+    finally:
+        if opened.is_established:
+            opened.abort()
+        _close(opened)
+
+
+def _knock(destination: Destination, where: str) -> None:
+    """Find out whether anybody listens: pynetdicom only logs why it could not connect, and leaks the socket."""
+    try:
+        socket.create_connection((destination.address, destination.port), timeout=CONNECTION_SECONDS).close()
+    except OSError as error:
+        raise Unreachable(f"Nothing answers for {where}.") from error
+
+
+def _close(opened: Any) -> None:
+    """Close the socket, which pynetdicom leaves open if the peer was faster."""
+    connection = opened.dul.socket
+    if connection is not None and connection.socket is not None:
+        connection.socket.close()
