@@ -14,6 +14,7 @@ from pynetdicom.sop_class import StorageCommitmentPushModel, Verification
 from pynetdicom.timer import Timer
 
 from worklist import archive, certificates, database, logs
+from worklist.dicom import file_meta
 from worklist.errors import Unavailable
 from worklist.intake.assembly import note_transfer
 from worklist.receiver import commitment, handlers, recovery
@@ -218,6 +219,8 @@ def _bind(entity: AE, current: Settings, port: int, setting: str, context: ssl.S
 
 def _application_entity(current: Settings) -> AE:
     entity = AE(ae_title=current.ae_title)
+    entity.implementation_class_uid = file_meta.IMPLEMENTATION_CLASS_UID
+    entity.implementation_version_name = file_meta.IMPLEMENTATION_VERSION_NAME
     # Storage needs no contexts here: unrestricted, every class and every transfer syntax is accepted.
     entity.add_supported_context(Verification, ALL_TRANSFER_SYNTAXES)
     entity.add_supported_context(StorageCommitmentPushModel)

@@ -9,6 +9,7 @@ from pynetdicom import AE
 from pynetdicom.presentation import PresentationContext
 
 from worklist import certificates, settings
+from worklist.dicom import file_meta
 from worklist.errors import Unavailable
 from worklist.intake.sources import Destination
 
@@ -36,6 +37,8 @@ def association(
     where = f"{destination.ae_title} at {destination.address}:{destination.port}"
     _knock(destination, where)
     entity = AE(ae_title=destination.our_ae_title)
+    entity.implementation_class_uid = file_meta.IMPLEMENTATION_CLASS_UID
+    entity.implementation_version_name = file_meta.IMPLEMENTATION_VERSION_NAME
     entity.connection_timeout = CONNECTION_SECONDS
     entity.acse_timeout = entity.dimse_timeout = entity.network_timeout = ANSWER_SECONDS
     tls = (
