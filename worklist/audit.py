@@ -46,6 +46,8 @@ ACTIONS = (
     "commitment.requested",
     "commitment.reported",
     "commitment.given_up",
+    "query.answered",
+    "images.retrieved",
 )
 
 

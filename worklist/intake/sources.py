@@ -46,6 +46,10 @@ class SwitchedOff(UnknownSource):
     """A source sends that was switched off."""
 
 
+class UnknownDestination(Conflict):
+    """Images are asked for to be sent to somebody who is no source with a port."""
+
+
 @dataclass(frozen=True)
 class Destination:
     """Where a source listens, and as whom we call it."""
@@ -62,6 +66,28 @@ def destination(source: Source, our_ae_title: str) -> Destination | None:
     if source.port is None:
         return None
     return Destination(source.ae_title, source.address, source.port, our_ae_title, source.uses_tls)
+
+
+def destination_called(session: Session, ae_title: str, *, our_ae_title: str) -> Destination:
+    """Return where the source with an AE title can be called; of several the one that was added first.
+
+    Raises
+    ------
+    UnknownDestination
+        If there is none that is switched on and has a port.
+    """
+    source = session.scalars(
+        select(Source)
+        .where(Source.ae_title == ae_title, Source.is_enabled, Source.port.is_not(None))
+        .order_by(Source.id)
+        .limit(1)
+    ).one_or_none()
+    found = destination(source, our_ae_title) if source else None
+    if found is None:
+        raise UnknownDestination(
+            f"{ae_title or '(nobody)'} is no source with a port: see 'worklist source add --port'."
+        )
+    return found
 
 
 def recognise(session: Session, ae_title: str, address: str) -> Source:

@@ -5,7 +5,6 @@ References
 PS3.4 Annex J; PS3.7 10.1.1 (N-EVENT-REPORT), 10.1.4 (N-ACTION).
 """
 
-import queue
 from collections.abc import Callable
 from io import BytesIO
 from typing import Any
@@ -13,8 +12,6 @@ from typing import Any
 from pydicom.dataset import Dataset
 from pynetdicom.dimse_primitives import N_EVENT_REPORT
 from pynetdicom.dsutils import encode
-from pynetdicom.pdu_primitives import A_ABORT, A_P_ABORT, A_RELEASE
-from pynetdicom.timer import Timer
 
 from worklist import database, logs
 from worklist.dicom import commitment
@@ -22,13 +19,13 @@ from worklist.errors import Conflict, Invalid, Unavailable, WorklistError
 from worklist.intake import commitments, sources
 from worklist.intake.commitments import Answer
 from worklist.intake.sources import UnknownSource
+from worklist.receiver import waiting
 from worklist.receiver.parties import sender_of
 from worklist.receiver.statuses import Status
 
 log = logs.logger(__name__)
 
 RESPONSE_SECONDS = 30.0
-LOOK_SECONDS = 0.01
 MESSAGE_ID = 1
 
 _BY_ERROR: tuple[tuple[type[WorklistError], Status], ...] = (
@@ -145,32 +142,9 @@ def _report(event: Any, answer: Answer) -> str:
         encode(information, syntax.is_implicit_VR, syntax.is_little_endian) or b""
     )
     event.assoc.dimse.send_msg(request, event.context.context_id)
-    response = _response(event.assoc)
+    response = waiting.response(event.assoc, N_EVENT_REPORT, MESSAGE_ID, RESPONSE_SECONDS)
     if response is None:
         return "The association ended before an answer, and the source has no port: see 'worklist source add'."
     if response.Status != Status.SUCCESS:
         return f"The source answered the report with status 0x{response.Status:04X}."
     return ""
-
-
-def _response(association: Any) -> Any:
-    """Wait for the response; the source may ask for something else before, or rather go."""
-    timer = Timer(RESPONSE_SECONDS)
-    timer.start()
-    while not timer.expired and association.is_established and association.dul.is_alive():
-        context_id, message = _next_message(association)
-        if isinstance(message, N_EVENT_REPORT) and message.MessageIDBeingRespondedTo == MESSAGE_ID:
-            return message
-        if message is not None:
-            association._serve_request(message, context_id)
-        elif isinstance(association.dul.peek_next_pdu(), (A_RELEASE, A_ABORT, A_P_ABORT)):
-            break  # left for the association's own loop
-    return None
-
-
-def _next_message(association: Any) -> tuple[int, Any]:
-    try:
-        message: tuple[int, Any] = association.dimse.msg_queue.get(timeout=LOOK_SECONDS)
-    except queue.Empty:
-        return 0, None
-    return message

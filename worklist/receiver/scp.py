@@ -10,14 +10,20 @@ from dataclasses import dataclass
 from typing import Any
 
 from pynetdicom import AE, ALL_TRANSFER_SYNTAXES, _config, evt
-from pynetdicom.sop_class import StorageCommitmentPushModel, Verification
+from pynetdicom.sop_class import (
+    StorageCommitmentPushModel,
+    StudyRootQueryRetrieveInformationModelFind,
+    StudyRootQueryRetrieveInformationModelGet,
+    StudyRootQueryRetrieveInformationModelMove,
+    Verification,
+)
 from pynetdicom.timer import Timer
 
 from worklist import archive, certificates, database, logs
 from worklist.dicom import file_meta
 from worklist.errors import Unavailable
 from worklist.intake.assembly import note_transfer
-from worklist.receiver import commitment, handlers, recovery
+from worklist.receiver import commitment, handlers, query, recovery, retrieve
 from worklist.receiver.hardening import ANNOUNCED_PDU_BYTES, HardenedHandler, HardenedServer
 from worklist.receiver.tls import TlsServer
 from worklist.settings import Settings
@@ -205,6 +211,8 @@ def _bind(entity: AE, current: Settings, port: int, setting: str, context: ssl.S
                 (evt.EVT_ACCEPTED, handlers.on_accepted),
                 (evt.EVT_C_ECHO, handlers.on_c_echo),
                 (evt.EVT_N_ACTION, commitment.on_n_action),
+                (evt.EVT_C_FIND, query.on_c_find),
+                (evt.EVT_ESTABLISHED, retrieve.attach),
             ],
             ssl_context=context,
             server_class=HardenedServer if context is None else TlsServer,
@@ -223,7 +231,13 @@ def _application_entity(current: Settings) -> AE:
     entity.implementation_version_name = file_meta.IMPLEMENTATION_VERSION_NAME
     # Storage needs no contexts here: unrestricted, every class and every transfer syntax is accepted.
     entity.add_supported_context(Verification, ALL_TRANSFER_SYNTAXES)
-    entity.add_supported_context(StorageCommitmentPushModel)
+    for sop_class in (
+        StorageCommitmentPushModel,
+        StudyRootQueryRetrieveInformationModelFind,
+        StudyRootQueryRetrieveInformationModelMove,
+        StudyRootQueryRetrieveInformationModelGet,
+    ):
+        entity.add_supported_context(sop_class)
     entity.maximum_associations = current.maximum_associations
     entity.maximum_pdu_size = ANNOUNCED_PDU_BYTES
     entity.network_timeout = IDLE_SECONDS

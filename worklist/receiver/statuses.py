@@ -2,8 +2,11 @@
 
 from enum import IntEnum
 
-from worklist.errors import Invalid, Unavailable, WorklistError
+from pydicom.dataset import Dataset
+
+from worklist.errors import Conflict, Invalid, Unavailable, WorklistError
 from worklist.intake.sources import UnknownSource
+from worklist.receiver.command import LONGEST_COMMENT
 
 
 class Status(IntEnum):
@@ -38,14 +41,43 @@ class Status(IntEnum):
     RESOURCE_LIMITATION = 0x0213
     """PS3.7 C.5. A commitment request while the database is away."""
 
+    CANNOT_COUNT = 0xA701
+    """PS3.4 C.4.2.1.5. A retrieval of more images than an answer can count."""
+
+    SUB_OPERATIONS_IMPOSSIBLE = 0xA702
+    """PS3.4 C.4.2.1.5. A retrieval of which no image could be sent."""
+
+    DESTINATION_UNKNOWN = 0xA801
+    """PS3.4 C.4.2.1.5. The move destination is no source with a port."""
+
+    SOME_FAILED = 0xB000
+    """PS3.4 C.4.2.1.5. A retrieval of which some images could not be sent, or were taken with a warning."""
+
+    CANCELLED = 0xFE00
+    """PS3.4 C.4.1.1.4. The peer has cancelled its query or retrieval."""
+
+    PENDING = 0xFF00
+    """PS3.4 C.4.1.1.4. A match, or one more image has been sent."""
+
+    PENDING_WITHOUT_SOME_KEYS = 0xFF01
+    """PS3.4 C.4.1.1.4. A match, of a query with keys that are not supported."""
+
     OUT_OF_RESOURCES = 0xA700
-    """PS3.4 B.2.3. Disk full or database away: worth another try, which is the modality's own setting."""
+    """PS3.4 B.2.3, C.4.1.1.4. Disk full or database away, or too many matches: worth another try."""
 
     DOES_NOT_MATCH = 0xA900
     """PS3.4 B.2.3. The data set contradicts the command."""
 
     CANNOT_UNDERSTAND = 0xC000
     """PS3.4 B.2.3. No data set, no usable UIDs, or no DICOM at all."""
+
+
+def with_comment(status: Status, comment: str) -> Dataset:
+    """Return a status with its reason as Error Comment (0000,0902), as pynetdicom's handlers answer it."""
+    answer = Dataset()
+    answer.Status = int(status)
+    answer.ErrorComment = comment.encode("ascii", "replace").decode("ascii")[:LONGEST_COMMENT]
+    return answer
 
 
 class Mismatch(Invalid):

@@ -1,7 +1,6 @@
 """Send the DICOM files of a folder by C-STORE, byte for byte as they are."""
 
 import socket
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +12,7 @@ from pynetdicom.status import STORAGE_SERVICE_CLASS_STATUS
 
 from worklist.dicom.elements import file_meta
 from worklist.errors import Invalid, Unavailable
+from worklist.sender.call import pause_reactor
 
 LARGEST_PROPOSAL = 128
 """Presentation contexts of one association: their ids are odd numbers of one byte (PS3.8 9.3.2.2)."""
@@ -154,24 +154,11 @@ def _send(association: Any, outgoing: Outgoing, report: SendReport) -> None:
         report.sent += 1
 
 
-def _pause_reactor(association: Any) -> None:
-    """Wait until the association's own thread really waits, so that it cannot take the answer away from us.
-
-    pynetdicom 3.0.4 sets ``_is_paused`` before it waits. Between the two, on a busy machine, that thread passes
-    a check point that was cleared too late, picks up the answer to our next C-STORE, and the sender waits for
-    it until the DIMSE time-out (seen once in about fifty runs of the tests).
-    """
-    checkpoint = association._reactor_checkpoint
-    checkpoint.clear()
-    while association.is_alive() and not checkpoint._cond._waiters:
-        time.sleep(0.0005)
-
-
 def _reason(association: Any, outgoing: Outgoing) -> str:
     """Send one file and return why it was not accepted, or nothing if it was."""
     if not association.is_established:
         return "The association has ended before it."
-    _pause_reactor(association)
+    pause_reactor(association)
     try:
         answer = association.send_c_store(outgoing.path)
     except (ValueError, AttributeError, OSError, RuntimeError) as error:

@@ -12,6 +12,8 @@ from worklist.certificates import CIPHERS
 from worklist.dicom import file_meta
 from worklist.dicom.commitment import SOP_INSTANCE_UID, FailureReason
 from worklist.dicom.decoding import NATIVE, PLUGINS
+from worklist.holdings import search
+from worklist.holdings.attributes import COLUMNS, COUNTED, Level
 from worklist.intake import commitments
 from worklist.intake.scope import RADIOGRAPHS
 from worklist.receiver import hardening, scp
@@ -58,9 +60,14 @@ def test_transfer_syntaxes_that_can_be_shown_are_those_that_are_decoded() -> Non
 
 
 def test_every_status_stands_with_its_service() -> None:
-    storage = statuses(section("#### Storage (PS3.4 Annex B)"))
     commitment = section("#### Storage commitment (PS3.4 Annex J)")
-    assert storage | statuses(commitment.split("An instance is committed")[0]) == {int(each) for each in Status}
+    services = [
+        statuses(section("#### Storage (PS3.4 Annex B)")),
+        statuses(commitment.split("An instance is committed")[0]),
+        statuses(section("#### Query (PS3.4 C.4.1)")),
+        statuses(section("#### Retrieval (PS3.4 C.4.2, C.4.3)")),
+    ]
+    assert set().union(*services) == {int(each) for each in Status}
     assert statuses(commitment.split("An instance is committed")[1]) == {int(each) for each in FailureReason}
     assert SOP_INSTANCE_UID in commitment
 
@@ -75,11 +82,22 @@ def test_every_status_stands_with_its_service() -> None:
         f"| A PDU, once begun, must arrive within | {hardening.STALL_SECONDS:g} s |",
         f"| Silent association is aborted after | {scp.IDLE_SECONDS} s |",
         f"Connection within {call.CONNECTION_SECONDS:g} s, answers within {call.ANSWER_SECONDS:g} s.",
+        f"more than {search.MOST_MATCHES} matches",
+        f"more than {search.MOST_FILES} images",
         f"again after {commitments.FIRST_PAUSE.seconds} seconds",
     ],
 )
 def test_limits_and_identifiers_are_those_of_the_code(text: str) -> None:
     assert said(text)
+
+
+@pytest.mark.parametrize("level", Level)
+def test_keys_are_those_of_the_code(level: Level) -> None:
+    (row,) = re.findall(rf"^\| {level} \| (.*) \|$", STATEMENT, re.MULTILINE)
+    assert set(re.findall(r"[A-Z]\w+", row.replace("(single values and lists)", ""))) == {
+        *COLUMNS[level],
+        *COUNTED[level],
+    }
 
 
 def test_defaults_are_those_of_the_settings() -> None:
