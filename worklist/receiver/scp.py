@@ -1,39 +1,25 @@
-"""The application entity that modalities send to: start, stop, and everything it accepts."""
+"""The receiver: start, run, stop."""
 
-import errno
 import resource
 import signal
-import ssl
 import threading
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from typing import Any
 
-from pynetdicom import AE, ALL_TRANSFER_SYNTAXES, _config, evt
-from pynetdicom.sop_class import (
-    StorageCommitmentPushModel,
-    StudyRootQueryRetrieveInformationModelFind,
-    StudyRootQueryRetrieveInformationModelGet,
-    StudyRootQueryRetrieveInformationModelMove,
-    Verification,
-)
+from pynetdicom import _config
 from pynetdicom.timer import Timer
 
-from worklist import archive, certificates, database, logs
-from worklist.dicom import file_meta
+from worklist import archive, database, logs
 from worklist.errors import Unavailable
 from worklist.intake.assembly import note_transfer
-from worklist.receiver import commitment, handlers, query, recovery, retrieve
-from worklist.receiver.hardening import ANNOUNCED_PDU_BYTES, HardenedHandler, HardenedServer
+from worklist.receiver import recovery
+from worklist.receiver.entity import listen
 from worklist.receiver.tls import TlsServer
 from worklist.settings import Settings
 
 log = logs.logger(__name__)
 
-IDLE_SECONDS = 120
-"""Seconds of silence after which an association is aborted; some modalities keep one open between images."""
-
-NEGOTIATION_SECONDS = 30
 TRANSFER_SECONDS = 10.0
 """How often it is noted for a study that its next image is on its way."""
 
@@ -105,7 +91,7 @@ def start(current: Settings, *, port: int | None = None) -> Receiver:
     # The standard handlers would format every message, only to have it dropped by the level.
     _config.LOG_HANDLER_LEVEL = "none"
     _make_room_for_descriptors(current.maximum_associations)
-    servers = _listen(current, current.receiver_port if port is None else port)
+    servers = listen(current, current.receiver_port if port is None else port)
     held = ExitStack()
     try:
         held.enter_context(archive.sole_receiver())
@@ -183,69 +169,3 @@ def _make_room_for_descriptors(associations: int) -> None:
         )
     if soft != resource.RLIM_INFINITY and needed > soft:
         resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
-
-
-def _listen(current: Settings, port: int) -> list[Any]:
-    """Bind the plain port, the TLS port, or one port that is TLS only; they share the limit of associations."""
-    context = certificates.server_context(current) if current.uses_tls else None
-    entity = _application_entity(current)
-    if context is None:
-        return [_bind(entity, current, port, "RECEIVER_PORT")]
-    if current.tls_port == current.receiver_port:
-        return [_bind(entity, current, port, "TLS_PORT", context)]
-    plain = _bind(entity, current, port, "RECEIVER_PORT")
-    try:
-        return [plain, _bind(entity, current, current.tls_port, "TLS_PORT", context)]
-    except BaseException:
-        plain.server_close()
-        raise
-
-
-def _bind(entity: AE, current: Settings, port: int, setting: str, context: ssl.SSLContext | None = None) -> Any:
-    try:
-        server = entity.make_server(
-            (current.receiver_host, port),
-            evt_handlers=[
-                (evt.EVT_REQUESTED, handlers.on_requested, [current]),
-                (evt.EVT_REJECTED, handlers.on_rejected, [current]),
-                (evt.EVT_ACCEPTED, handlers.on_accepted),
-                (evt.EVT_C_ECHO, handlers.on_c_echo),
-                (evt.EVT_N_ACTION, commitment.on_n_action),
-                (evt.EVT_C_FIND, query.on_c_find),
-                (evt.EVT_ESTABLISHED, retrieve.attach),
-            ],
-            ssl_context=context,
-            server_class=HardenedServer if context is None else TlsServer,
-            request_handler=HardenedHandler,
-        )
-    except OSError as error:
-        raise Unavailable(_why_not(error, current.receiver_host, port, setting)) from error
-    server.store = handlers.on_c_store
-    entity._servers.append(server)
-    return server
-
-
-def _application_entity(current: Settings) -> AE:
-    entity = AE(ae_title=current.ae_title)
-    entity.implementation_class_uid = file_meta.IMPLEMENTATION_CLASS_UID
-    entity.implementation_version_name = file_meta.IMPLEMENTATION_VERSION_NAME
-    # Storage needs no contexts here: unrestricted, every class and every transfer syntax is accepted.
-    entity.add_supported_context(Verification, ALL_TRANSFER_SYNTAXES)
-    for sop_class in (
-        StorageCommitmentPushModel,
-        StudyRootQueryRetrieveInformationModelFind,
-        StudyRootQueryRetrieveInformationModelMove,
-        StudyRootQueryRetrieveInformationModelGet,
-    ):
-        entity.add_supported_context(sop_class)
-    entity.maximum_associations = current.maximum_associations
-    entity.maximum_pdu_size = ANNOUNCED_PDU_BYTES
-    entity.network_timeout = IDLE_SECONDS
-    entity.acse_timeout = NEGOTIATION_SECONDS
-    return entity
-
-
-def _why_not(error: OSError, host: str, port: int, setting: str) -> str:
-    if error.errno == errno.EADDRINUSE:
-        return f"Port {port} is taken: stop the program that listens there, or set WORKLIST_{setting}."
-    return f"The receiver cannot listen on {host}:{port}: {error.strerror}."

@@ -16,7 +16,7 @@ from worklist.holdings import search
 from worklist.holdings.attributes import COLUMNS, COUNTED, Level
 from worklist.intake import commitments
 from worklist.intake.scope import RADIOGRAPHS
-from worklist.receiver import hardening, scp
+from worklist.receiver import entity, hardening
 from worklist.receiver.statuses import Status
 from worklist.sender import call
 
@@ -44,7 +44,7 @@ def said(text: str) -> bool:
 
 
 def test_every_service_is_in_the_overview() -> None:
-    offered = scp._application_entity(settings.load()).supported_contexts
+    offered = entity.application_entity(settings.load()).supported_contexts
     overview = section("## 1 Overview")
     assert [
         str(each.abstract_syntax) for each in offered if f"| {each.abstract_syntax} |" not in overview
@@ -78,9 +78,9 @@ def test_every_status_stands_with_its_service() -> None:
         f"| Implementation class UID | {file_meta.IMPLEMENTATION_CLASS_UID} |",
         f"| Implementation version name | `{file_meta.IMPLEMENTATION_VERSION_NAME}` |",
         f"| {hardening.ANNOUNCED_PDU_BYTES} bytes; up to {hardening.LARGEST_PDU_BYTES} are taken |",
-        f"| Association request must arrive within | {scp.NEGOTIATION_SECONDS} s of",
+        f"| Association request must arrive within | {entity.NEGOTIATION_SECONDS} s of",
         f"| A PDU, once begun, must arrive within | {hardening.STALL_SECONDS:g} s |",
-        f"| Silent association is aborted after | {scp.IDLE_SECONDS} s |",
+        f"| Silent association is aborted after | {entity.IDLE_SECONDS} s |",
         f"Connection within {call.CONNECTION_SECONDS:g} s, answers within {call.ANSWER_SECONDS:g} s.",
         f"more than {search.MOST_MATCHES} matches",
         f"more than {search.MOST_FILES} images",
