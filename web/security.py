@@ -16,8 +16,9 @@ from worklist.tables import Role, User
 P = ParamSpec("P")
 R = TypeVar("R")
 
-# Everything that can be seen without signing in; the rest is closed, also what is added later.
-PUBLIC = frozenset({"static", "account.sign_in", "account.begin", "health.live", "health.ready"})
+# Everything that needs no cookie ("stow" asks for a password each time); the rest is closed, also what is added
+# later.
+PUBLIC = frozenset({"static", "account.sign_in", "account.begin", "health.live", "health.ready", "stow.store"})
 BEFORE_PASSWORD_CHANGE = frozenset({"account.password", "account.change", "account.sign_out"})
 # Sent by scripts with requests that nobody made by hand: they must not keep an empty room signed in.
 BACKGROUND = "X-Background"
@@ -37,6 +38,10 @@ POLICY = "; ".join(
         "frame-ancestors 'none'",
     )
 )
+
+
+# Forged requests ride on a cookie; ``stow`` takes none.
+forms = CSRFProtect()
 
 
 @dataclass(frozen=True)
@@ -61,7 +66,7 @@ class Person:
 
 def protect(app: Flask) -> None:
     """Put every guard in place."""
-    CSRFProtect(app)
+    forms.init_app(app)
     manager = LoginManager()
     # Our own context processor: an error page must render when the database, and so the user, is away.
     manager.init_app(app, add_context_processor=False)

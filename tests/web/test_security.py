@@ -50,8 +50,9 @@ def test_script_is_told_that_nobody_is_signed_in(client: Visitor) -> None:
 
 
 def test_no_form_works_without_its_token(app: Flask, rita: Visitor) -> None:
-    for _endpoint, method, address in every_address(app):
-        if method == "POST":
+    for endpoint, method, address in every_address(app):
+        # STOW-RS takes no cookie, on which a forged request could ride: it wants the password each time.
+        if method == "POST" and endpoint != "stow.store":
             answer = rita.post(address)
             assert answer.status_code == 400, address
             assert "Reload it and try again" in answer.text

@@ -84,10 +84,20 @@ def file_meta(path: Path) -> tuple[str, str, str]:
         If it is no DICOM file.
     """
     with path.open("rb") as file:
-        head = file.read(LONGEST_VALUE)
+        return split_head(file.read(LONGEST_VALUE))[0]
+
+
+def split_head(head: bytes) -> tuple[tuple[str, str, str], int]:
+    """Return the same of the first bytes of a file, and where its data set begins.
+
+    Raises
+    ------
+    Invalid
+        If it is no DICOM file.
+    """
     if head[128:132] != b"DICM":
         raise Invalid("This is no DICOM file: the prefix DICM is missing.")
-    return _file_meta(head)[0]
+    return _file_meta(head)
 
 
 def _file_meta(data: Bytes) -> tuple[tuple[str, str, str], int]:

@@ -126,6 +126,12 @@ def known(session: Session, ae_title: str, address: str) -> Source:
     return source
 
 
+def welcome(session: Session, ae_title: str, address: str, *, who: str) -> None:
+    """Let somebody be a source who has shown a password; one that was switched off stays so."""
+    if session.scalars(_named(ae_title, canonical(address))).one_or_none() is None:
+        _insert(session, ae_title, canonical(address), who=who)
+
+
 def canonical(address: str) -> str:
     """Return an IP address in its one spelling; IPv4 addresses inside IPv6 become IPv4.
 
