@@ -4,7 +4,20 @@ from datetime import timedelta
 
 from flask import Flask
 
-from web import account, errors, health, pixels, security, shown, stow, study, worklist_page
+from web import (
+    account,
+    administration,
+    errors,
+    health,
+    pixels,
+    quarantine,
+    security,
+    shown,
+    sources,
+    stow,
+    study,
+    worklist_page,
+)
 from worklist import settings
 from worklist.errors import Invalid
 from worklist.settings import Settings
@@ -36,7 +49,8 @@ def create_app(chosen: Settings | None = None) -> Flask:
     security.protect(app)
     errors.register(app)
     shown.register(app)
-    for screen in (account, worklist_page, study, pixels, health, stow):
+    administration.register(app)
+    for screen in (account, worklist_page, study, pixels, health, administration, quarantine, sources, stow):
         app.register_blueprint(screen.bp)
     return app
 

@@ -92,13 +92,14 @@ def _body() -> Multipart:
 def _answer(results: Sequence[PartResult]) -> Response:
     """Return the Store Instances Response (PS3.18 10.5.3, Table 10.5.3-1)."""
     stored = [each for each in results if each.is_stored]
-    status = 200 if len(stored) == len(results) else 202 if stored else 409
+    is_plain = len(stored) == len(results) and not any(each.has_warning for each in results)
+    status = 200 if is_plain else 202 if stored else 409
     if not results:
         abort(400, "The body has no parts.")
     answer: dict[str, Any] = {}
     sequences = {
         "00081198": [_failed(each) for each in results if not each.is_stored and each.sop_instance_uid],
-        "00081199": [_item(each) for each in stored],
+        "00081199": [{**_item(each), **_warning(each)} for each in stored],
         "0008119A": [_reason(each) for each in results if not each.is_stored and not each.sop_instance_uid],
     }
     for tag, items in sequences.items():
@@ -116,6 +117,10 @@ def _item(result: PartResult) -> dict[str, Any]:
 
 def _failed(result: PartResult) -> dict[str, Any]:
     return {**_item(result), **_reason(result)}
+
+
+def _warning(result: PartResult) -> dict[str, Any]:
+    return {"00081196": {"vr": "US", "Value": [int(result.status)]}} if result.has_warning else {}
 
 
 def _reason(result: PartResult) -> dict[str, Any]:

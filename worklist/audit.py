@@ -43,6 +43,7 @@ ACTIONS = (
     "classifier.registered",
     "classifier.promoted",
     "source.added",
+    "source.changed",
     "commitment.requested",
     "commitment.reported",
     "commitment.given_up",

@@ -1,7 +1,7 @@
 """Storage commitment: requests, their images, and where sources listen.
 
 Revision ID: 0003
-Revises: 0001
+Revises: 0002
 
 Rules: one subject each; a rename is add, copy, remove over three releases; indexes ascending and with both
 ``sqlite_where`` and ``postgresql_where``; anything that SQLite cannot alter goes through ``batch_alter_table``.
@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0003"
-down_revision = "0001"
+down_revision = "0002"
 branch_labels = None
 depends_on = None
 

@@ -121,6 +121,12 @@ def test_image_of_another_study_than_the_address_says_is_refused(send: Send, tmp
     assert items(answer, FAILED)[0][REASON]["Value"] == [0xA900]
 
 
+def test_image_that_contradicts_what_is_known_is_kept_apart_with_a_warning(send: Send, tmp_path: Path) -> None:
+    send(body(image(tmp_path, SOPInstanceUID="1.2.78")))
+    answer = send(body(image(tmp_path, SOPInstanceUID="1.2.78", StudyInstanceUID="1.2.79")))
+    assert (answer.status_code, items(answer, STORED)[0]["00081196"]["Value"]) == (202, [0xB007])
+
+
 def test_full_disk_is_out_of_resources(send: Send, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WORKLIST_MINIMUM_FREE_BYTES", str(10**18))
     forget()

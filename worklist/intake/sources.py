@@ -1,7 +1,8 @@
 """Who may send: a calling AE title at an address; loopback is trusted, everything else must be added first."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
+from datetime import datetime
 from ipaddress import IPv6Address, ip_address
 
 from sqlalchemy import bindparam, func, select
@@ -128,7 +129,7 @@ def known(session: Session, ae_title: str, address: str) -> Source:
 
 def welcome(session: Session, ae_title: str, address: str, *, who: str) -> None:
     """Let somebody be a source who has shown a password; one that was switched off stays so."""
-    if session.scalars(_named(ae_title, canonical(address))).one_or_none() is None:
+    if _find(session, ae_title, canonical(address)) is None:
         _insert(session, ae_title, canonical(address), who=who)
 
 
@@ -172,6 +173,7 @@ def add(
     _insert(session, ae_title, address, who=who)
     source = session.scalars(NAMED, {"ae_title": ae_title, "address": address}).one()
     source.name = name or source.name
+    switch(session, source.id, is_enabled=True, who=who)
     source.port = port or source.port
     source.uses_tls = source.uses_tls if uses_tls is None else uses_tls
     return source

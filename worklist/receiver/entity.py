@@ -5,19 +5,14 @@ import ssl
 from typing import Any
 
 from pynetdicom import AE, ALL_TRANSFER_SYNTAXES, evt
-from pynetdicom.sop_class import (
-    StorageCommitmentPushModel,
-    StudyRootQueryRetrieveInformationModelFind,
-    StudyRootQueryRetrieveInformationModelGet,
-    StudyRootQueryRetrieveInformationModelMove,
-    Verification,
-)
+from pynetdicom.sop_class import Verification
 
 from worklist import certificates
 from worklist.dicom import file_meta
 from worklist.errors import Unavailable
 from worklist.receiver import commitment, handlers, query, retrieve
 from worklist.receiver.hardening import ANNOUNCED_PDU_BYTES, HardenedHandler, HardenedServer
+from worklist.receiver.services import SERVICES
 from worklist.receiver.tls import TlsServer
 from worklist.settings import Settings
 
@@ -57,7 +52,8 @@ def _bind(entity: AE, current: Settings, port: int, setting: str, context: ssl.S
             (current.receiver_host, port),
             evt_handlers=[
                 (evt.EVT_REQUESTED, handlers.on_requested, [current]),
-                (evt.EVT_REJECTED, handlers.on_rejected),
+                (evt.EVT_REJECTED, handlers.on_rejected, [current]),
+                (evt.EVT_ACCEPTED, handlers.on_accepted),
                 (evt.EVT_C_ECHO, handlers.on_c_echo),
                 (evt.EVT_N_ACTION, commitment.on_n_action),
                 (evt.EVT_C_FIND, query.on_c_find),
@@ -81,12 +77,7 @@ def application_entity(current: Settings) -> AE:
     entity.implementation_version_name = file_meta.IMPLEMENTATION_VERSION_NAME
     # Storage needs no contexts here: unrestricted, every class and every transfer syntax is accepted.
     entity.add_supported_context(Verification, ALL_TRANSFER_SYNTAXES)
-    for sop_class in (
-        StorageCommitmentPushModel,
-        StudyRootQueryRetrieveInformationModelFind,
-        StudyRootQueryRetrieveInformationModelMove,
-        StudyRootQueryRetrieveInformationModelGet,
-    ):
+    for sop_class in SERVICES:
         entity.add_supported_context(sop_class)
     entity.maximum_associations = current.maximum_associations
     entity.maximum_pdu_size = ANNOUNCED_PDU_BYTES

@@ -7,17 +7,27 @@ PS3.4 Annex A (verification), PS3.4 Annex B (storage), PS3.7 9.3 (C-services), P
 
 from typing import Any
 
+from pydicom.uid import UID
+from pynetdicom.service_class import ServiceClass, StorageServiceClass, VerificationServiceClass
+from pynetdicom.sop_class import uid_to_service_class
+
 from worklist import database, logs
 from worklist.errors import Unavailable
 from worklist.intake import sources
-from worklist.intake.sources import UnknownSource
+from worklist.intake.rejections import Why
+from worklist.intake.sources import SwitchedOff, UnknownSource
+from worklist.receiver import refusals
 from worklist.receiver.parties import sender_of
+from worklist.receiver.services import SERVICES
 from worklist.receiver.spool import Incoming
 from worklist.receiver.statuses import PERMANENT, SERVICE_USER, Rejection, Status
-from worklist.receiver.storing import note, store
+from worklist.receiver.storing import store
 from worklist.settings import Settings
 
 log = logs.logger(__name__)
+
+OFFERED = (StorageServiceClass, VerificationServiceClass, ServiceClass)
+"""The last one stands for SOP classes that pynetdicom does not know: private and new ones are kept too."""
 
 
 def on_c_echo(_event: Any) -> int:
@@ -60,16 +70,30 @@ def on_requested(event: Any, current: Settings) -> None:
     return None
 
 
-def on_rejected(event: Any) -> None:
-    """Log what pynetdicom rejects by itself: more associations than the setting allows."""
-    sender = sender_of(event.assoc)
-    log.warning("association rejected, too many at once", calling=sender.calling, address=sender.address)
+def on_rejected(event: Any, current: Settings) -> None:
+    """Note what pynetdicom rejects by itself: more associations than the setting allows."""
+    reason = f"More than the {current.maximum_associations} associations of WORKLIST_MAXIMUM_ASSOCIATIONS."
+    refusals.note_rejected(sender_of(event.assoc), Why.TOO_MANY_ASSOCIATIONS, reason)
 
 
-def _reject(event: Any, diagnostic: Rejection, reason: str) -> None:
-    sender = sender_of(event.assoc)
-    facts = {"reason": reason, "calling": sender.calling, "called": sender.called, "address": sender.address}
-    log.warning("association refused", **facts)
-    note("association.refused", ("source", None), facts)
+def on_accepted(event: Any) -> None:
+    """Note what an association asked for and cannot have: services that are none of a receiver's.
+
+    pynetdicom itself accepts some of them, such as Modality Worklist, since it does not know their names, and
+    answers their requests with a failure.
+    """
+    association = event.assoc
+    contexts = [*association.rejected_contexts, *association.accepted_contexts]
+    asked = sorted({str(context.abstract_syntax) for context in contexts})
+    refusals.note_contexts(
+        sender_of(association), {uid: UID(uid).name for uid in asked if not _is_offered(uid)}
+    )
+
+
+def _is_offered(abstract_syntax: str) -> bool:
+    return abstract_syntax in SERVICES or uid_to_service_class(abstract_syntax) in OFFERED
+
+
+def _reject(event: Any, diagnostic: Rejection) -> None:
     event.assoc.acse.send_reject(PERMANENT, SERVICE_USER, int(diagnostic))
     event.assoc.kill()

@@ -13,7 +13,7 @@ from pynetdicom.timer import Timer
 from worklist import archive, database, logs
 from worklist.errors import Unavailable
 from worklist.intake.assembly import note_transfer
-from worklist.receiver import recovery
+from worklist.receiver import recovery, refusals
 from worklist.receiver.entity import listen
 from worklist.receiver.tls import TlsServer
 from worklist.settings import Settings

@@ -4,7 +4,7 @@ from enum import IntEnum
 
 from pydicom.dataset import Dataset
 
-from worklist.errors import Conflict, Invalid, Unavailable, WorklistError
+from worklist.errors import Invalid, Unavailable, WorklistError
 from worklist.intake.sources import UnknownSource
 from worklist.receiver.command import LONGEST_COMMENT
 

@@ -10,12 +10,13 @@ from dataclasses import dataclass
 
 from worklist.dicom.elements import LONGEST_VALUE, split_head
 from worklist.errors import Invalid
+from worklist.receiver import refusals
 from worklist.receiver.command import StoreCommand
 from worklist.receiver.keeping import Sender
 from worklist.receiver.multipart import Multipart
 from worklist.receiver.spool import Incoming
 from worklist.receiver.statuses import Status
-from worklist.receiver.storing import refuse, store
+from worklist.receiver.storing import store
 
 
 @dataclass(frozen=True)
@@ -29,8 +30,13 @@ class PartResult:
 
     @property
     def is_stored(self) -> bool:
-        """Say if it is kept."""
-        return self.status == Status.SUCCESS
+        """Say if it is kept, be it apart."""
+        return self.status in {Status.SUCCESS, Status.SET_ASIDE}
+
+    @property
+    def has_warning(self) -> bool:
+        """Say if it is kept apart."""
+        return self.status == Status.SET_ASIDE
 
 
 def store_parts(sender: Sender, body: Multipart, study_instance_uid: str = "") -> Iterator[PartResult]:
@@ -58,8 +64,7 @@ def _store(sender: Sender, pieces: Iterator[bytes], study_instance_uid: str) -> 
         if not (sop_class_uid and sop_instance_uid and syntax):
             raise Invalid("The File Meta Information lacks a UID.")
     except Invalid as error:
-        refused = refuse(sender, StoreCommand(0, "", "", has_data_set=True), error)
-        return PartResult("", "", refused.status, refused.comment)
+        return PartResult("", "", *refusals.refuse(sender, StoreCommand(0, "", "", has_data_set=True), error))
     # Its own File Meta Information is dropped: the same instance gives the same file, however it came.
     incoming = Incoming(StoreCommand(0, sop_class_uid, sop_instance_uid, has_data_set=True), 0, syntax)
     try:

@@ -5,6 +5,7 @@ from worklist.tables.analysis import Analysis, AnalysisState
 from worklist.tables.audit import AuditEvent
 from worklist.tables.classifier import Calibration, ClassifierState, ClassifierVersion, OperatingPoint
 from worklist.tables.commitment import Commitment, CommitmentReference
+from worklist.tables.quarantine import Quarantined, QuarantineKind, QuarantineState, Resolution
 from worklist.tables.ranking import RankingPolicy
 from worklist.tables.reading import Claim, Opinion, Verdict
 from worklist.tables.source import Source

@@ -247,7 +247,7 @@ def test_same_rejection_is_noted_once_in_ten_minutes(
 @pytest.mark.parametrize(
     ("abstract_syntax", "name"),
     [
-        ("1.2.840.10008.5.1.4.1.2.2.1", "Study Root Query/Retrieve Information Model - FIND"),
+        ("1.2.840.10008.5.1.4.1.2.1.1", "Patient Root Query/Retrieve Information Model - FIND"),
         ("1.2.840.10008.5.1.4.31", "Modality Worklist Information Model - FIND"),
     ],
 )
