@@ -1,6 +1,8 @@
 """When is a study complete? When no image came for a while, or when it has waited long enough.
 
-The while is short once all views are there that studies of the body part are expected to have.
+A modality that reports its performed procedure steps says which images it has made: once all of them are there,
+the study is complete. The while is short once all views are there that studies of the body part are expected
+to have.
 
 DICOM has no word for it: a release of the association is none, since modalities send one study over several
 and several studies over one. A late image re-opens the study (``studies.py``).
@@ -13,10 +15,12 @@ from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from worklist import audit, clock, settings
+from worklist.intake import performed_steps
 from worklist.intake.views import are_complete
 from worklist.tables import Instance, Series, Source, Study
 
 WHO = "assembly"
+ALL_MADE = "The modality has ended its work, and what it made is here: {}."
 ALL_VIEWS = "All expected views are there."
 
 
@@ -50,6 +54,7 @@ def _due(session: Session, now: datetime) -> list[tuple[int, int, str]]:
     """Return id, content version and reason of each incomplete study whose time is up."""
     limits = settings.current()
     views = _views_of_incomplete(session)
+    finished = performed_steps.finished_studies(session)
     rows = session.execute(
         select(
             Study.id,
@@ -76,6 +81,8 @@ def _due(session: Session, now: datetime) -> list[tuple[int, int, str]]:
             limits.expected_views, body_part, views.get(study_id, ())
         ):
             due.append((study_id, content_version, ALL_VIEWS))
+        elif study_id in finished:
+            due.append((study_id, content_version, ALL_MADE.format(finished[study_id])))
         elif now - received_at >= timedelta(seconds=limits.completion_limit_seconds):
             reason = f"{limits.completion_limit_seconds / 60:g} minutes after the first image."
             due.append((study_id, content_version, reason))

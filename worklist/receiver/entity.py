@@ -10,7 +10,7 @@ from pynetdicom.sop_class import Verification
 from worklist import certificates
 from worklist.dicom import file_meta
 from worklist.errors import Unavailable
-from worklist.receiver import commitment, handlers, query, retrieve
+from worklist.receiver import commitment, handlers, performed_step, query, retrieve
 from worklist.receiver.hardening import ANNOUNCED_PDU_BYTES, HardenedHandler, HardenedServer
 from worklist.receiver.services import SERVICES
 from worklist.receiver.tls import TlsServer
@@ -55,6 +55,8 @@ def _bind(entity: AE, current: Settings, port: int, setting: str, context: ssl.S
                 (evt.EVT_REJECTED, handlers.on_rejected, [current]),
                 (evt.EVT_ACCEPTED, handlers.on_accepted),
                 (evt.EVT_C_ECHO, handlers.on_c_echo),
+                (evt.EVT_N_CREATE, performed_step.on_n_create),
+                (evt.EVT_N_SET, performed_step.on_n_set),
                 (evt.EVT_N_ACTION, commitment.on_n_action),
                 (evt.EVT_C_FIND, query.on_c_find),
                 (evt.EVT_ESTABLISHED, retrieve.attach),

@@ -1,6 +1,7 @@
 """What is offered beside verification and storage."""
 
 from pynetdicom.sop_class import (
+    ModalityPerformedProcedureStep,
     StorageCommitmentPushModel,
     StudyRootQueryRetrieveInformationModelFind,
     StudyRootQueryRetrieveInformationModelGet,
@@ -8,6 +9,7 @@ from pynetdicom.sop_class import (
 )
 
 SERVICES = (
+    ModalityPerformedProcedureStep,
     StorageCommitmentPushModel,
     StudyRootQueryRetrieveInformationModelFind,
     StudyRootQueryRetrieveInformationModelMove,

@@ -24,10 +24,19 @@ class Status(IntEnum):
     """PS3.4 B.2.3, a warning. Kept, but it contradicts what is known: an administrator decides on it."""
 
     PROCESSING_FAILURE = 0x0110
-    """PS3.7 C.5. A fault of ours; the log has the details."""
+    """PS3.7 C.5. A fault of ours, which the log has, or a change to a step that has ended."""
+
+    INVALID_ATTRIBUTE = 0x0106
+    """PS3.7 C.5. A performed procedure step with a status or UID that is none."""
+
+    DUPLICATE_INSTANCE = 0x0111
+    """PS3.7 C.5. A performed procedure step that was begun before."""
+
+    MISSING_ATTRIBUTE = 0x0120
+    """PS3.7 C.5. A performed procedure step without status, study or SOP Instance UID."""
 
     NO_SUCH_INSTANCE = 0x0112
-    """PS3.7 C.5. A commitment request to another instance than the well-known one."""
+    """PS3.7 C.5. A commitment request to another instance than the well-known one, or a step not begun."""
 
     INVALID_ARGUMENT = 0x0115
     """PS3.7 C.5. A commitment request without usable UIDs, or with a transaction UID used otherwise before."""
@@ -39,7 +48,7 @@ class Status(IntEnum):
     """PS3.7 C.5. The sender is not a known source."""
 
     RESOURCE_LIMITATION = 0x0213
-    """PS3.7 C.5. A commitment request while the database is away."""
+    """PS3.7 C.5. A commitment request or a step while the database is away."""
 
     CANNOT_COUNT = 0xA701
     """PS3.4 C.4.2.1.5. A retrieval of more images than an answer can count."""

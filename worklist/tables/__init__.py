@@ -5,6 +5,7 @@ from worklist.tables.analysis import Analysis, AnalysisState
 from worklist.tables.audit import AuditEvent
 from worklist.tables.classifier import Calibration, ClassifierState, ClassifierVersion, OperatingPoint
 from worklist.tables.commitment import Commitment, CommitmentReference
+from worklist.tables.performed_step import PerformedStep
 from worklist.tables.quarantine import Quarantined, QuarantineKind, QuarantineState, Resolution
 from worklist.tables.ranking import RankingPolicy
 from worklist.tables.reading import Claim, Opinion, Verdict
@@ -20,7 +21,7 @@ from worklist.tables.study import (
     Series,
     Study,
 )
-from worklist.tables.vocabulary import CommitmentState
+from worklist.tables.vocabulary import CommitmentState, StepState
 
 __all__ = [
     "Analysis",
@@ -39,6 +40,7 @@ __all__ = [
     "Instance",
     "OperatingPoint",
     "Opinion",
+    "PerformedStep",
     "QuarantineKind",
     "QuarantineState",
     "Quarantined",
@@ -50,6 +52,7 @@ __all__ = [
     "Scope",
     "Series",
     "Source",
+    "StepState",
     "Study",
     "User",
     "Verdict",

@@ -39,6 +39,14 @@ class CommitmentState(StrEnum):
     GIVEN_UP = "given up"
 
 
+class StepState(StrEnum):
+    """Performed Procedure Step Status (0040,0252)."""
+
+    IN_PROGRESS = "IN PROGRESS"
+    COMPLETED = "COMPLETED"
+    DISCONTINUED = "DISCONTINUED"
+
+
 class ReadingState(StrEnum):
     """Where a study stands with the readers."""
 

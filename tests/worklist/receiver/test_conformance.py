@@ -64,6 +64,7 @@ def test_every_status_stands_with_its_service() -> None:
     services = [
         statuses(section("#### Storage (PS3.4 Annex B)")),
         statuses(commitment.split("An instance is committed")[0]),
+        statuses(section("#### Modality Performed Procedure Step (PS3.4 Annex F)")),
         statuses(section("#### Query (PS3.4 C.4.1)")),
         statuses(section("#### Retrieval (PS3.4 C.4.2, C.4.3)")),
     ]
