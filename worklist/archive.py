@@ -1,11 +1,10 @@
 """DICOM files on disk: spooled, synced, renamed into place, and found again by a relative path.
 
-``spool/`` takes what is being received, ``YYYY/MM/DD/`` what is kept, ``quarantine/`` what an administrator has
-to decide on. File names are random: a UID may hold ``../`` and never becomes part of a path. The day folders
-bound the search for files whose rows were lost in a crash: only those of the last days have to be looked at.
+``spool/`` takes what is being received (``receiver/ownership.py``), ``YYYY/MM/DD/`` what is kept, and
+``quarantine/`` what an administrator has to decide on. File names are random: a UID may hold ``../`` and never
+becomes part of a path. The day folders bound the search for files whose rows were lost in a crash.
 """
 
-import fcntl
 import hashlib
 import os
 import shutil
@@ -21,8 +20,8 @@ from worklist.errors import Invalid, NotFound, Unavailable
 
 SPOOL = "spool"
 QUARANTINE = "quarantine"
-LOCK = "receiver.lock"
 BLOCK_BYTES = 1024**2
+_synced: set[Path] = set()
 
 
 @dataclass(frozen=True)
@@ -78,14 +77,20 @@ def spool_folder() -> Path:
 class Spooled:
     """A file that is being received, in the file system of the archive; hashed as it is written.
 
+    Parameters
+    ----------
+    owner
+        Name of a folder in the spool; the file's name begins with it, and keeps it in the archive.
+
     Raises
     ------
     Unavailable
         From every method: if the disk is full or fails.
     """
 
-    def __init__(self) -> None:
-        self.path = spool_folder() / f"{uuid4().hex}.part"
+    def __init__(self, owner: str = "") -> None:
+        name = f"{owner}-{uuid4().hex}" if owner else uuid4().hex
+        self.path = spool_folder() / owner / f"{name}.part"
         self._digest = hashlib.sha256()
         self._file_bytes = 0
         with disk_errors():
@@ -248,38 +253,17 @@ def files_since(day: date) -> Iterator[str]:
             yield from (_relative(path) for path in sorted(folder.glob("*.dcm")))
 
 
-@contextmanager
-def sole_receiver() -> Iterator[None]:
-    """Hold the spool folder for one process, and empty it of what an interrupted one left.
-
-    A file in the spool was never acknowledged: the modality sends it again.
-
-    Raises
-    ------
-    Unavailable
-        If another receiver holds it.
-    """
-    folder = spool_folder()
-    with (folder / LOCK).open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise Unavailable(f"Another receiver already uses the archive {folder.parent}.") from error
-        for path in folder.glob("*.part"):
-            path.unlink(missing_ok=True)
-        yield
-
-
 def _day_folder(day: date) -> Path:
-    """Return the folder of a day; new folders on the way are synced into their parents."""
-    folder = settings.current().archive_folder
-    if (folder / f"{day:%Y/%m/%d}").is_dir():
-        return folder / f"{day:%Y/%m/%d}"
-    for name in f"{day:%Y/%m/%d}".split("/"):
-        parent, folder = folder, folder / name
-        if not folder.is_dir():
-            folder.mkdir(exist_ok=True)
+    """Return the folder of a day, whose name and those of its parents have been synced.
+
+    Each process syncs them once, whoever made them: that one may not have come to it yet, or never will.
+    """
+    folder = settings.current().archive_folder / f"{day:%Y/%m/%d}"
+    if folder not in _synced or not folder.is_dir():
+        folder.mkdir(parents=True, exist_ok=True)
+        for parent in folder.parents[:4]:  # month, year, archive, and the data folder that names the archive
             _sync(parent)
+        _synced.add(folder)
     return folder
 
 

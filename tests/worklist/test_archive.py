@@ -118,24 +118,6 @@ def test_released_file_that_is_set_aside_again_is_in_the_quarantine_only(site: S
     assert archive.quarantined_files() == [held.file_path]
 
 
-def test_start_empties_the_spool_of_an_interrupted_receiver(site: Settings) -> None:
-    left_over = spooled()
-    with archive.sole_receiver():
-        assert not left_over.path.exists()
-        begun = spooled()
-    assert begun.path.exists()
-
-
-def test_second_receiver_on_the_same_archive_is_refused(site: Settings) -> None:
-    with archive.sole_receiver():
-        begun = spooled()
-        with pytest.raises(Unavailable, match="Another receiver already uses"), archive.sole_receiver():
-            pass
-        assert begun.path.exists()
-    with archive.sole_receiver():
-        pass
-
-
 def test_archive_folder_that_cannot_be_made_is_unavailable(site: Settings) -> None:
     site.archive_folder.write_text("a file where the folder should be")
     with pytest.raises(Unavailable, match="archive disk failed"):

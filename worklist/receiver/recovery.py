@@ -4,7 +4,8 @@ A crash between rename and commit leaves a file without rows. It was never ackno
 it again if it can; if it cannot, this is the only copy.
 """
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
+from functools import lru_cache
 
 from sqlalchemy import func, select
 
@@ -14,20 +15,46 @@ from worklist.dicom.header import InstanceHeader, read_header
 from worklist.errors import Conflict, Invalid
 from worklist.intake import quarantine
 from worklist.intake.register import register
+from worklist.receiver import ownership
+from worklist.receiver.ownership import Dead
 from worklist.tables import Instance, Quarantined
 from worklist.triage.policy import first_rank_key
 
 log = logs.logger(__name__)
 
+MIDNIGHT = time()
 
-def adopt_orphans() -> int:
-    """Register kept files without rows, as far back as the day before the newest row; return how many."""
+
+def recover() -> None:
+    """Clear away what receivers that are no more were receiving, and register what they had kept."""
+    with ownership.dead_receivers() as dead:
+        adopt_orphans(dead)
+        adopt_set_aside()
+
+
+def adopt_orphans(dead: Dead) -> int:
+    """Register kept files that have neither rows nor a living receiver; return how many.
+
+    Looks back to the day before the newest row, or before the first of the dead receivers started.
+
+    Notes
+    -----
+    A receiver may die while the database still works on its commit. Registering the same file a second time
+    waits for that and changes nothing, so no order of the two does harm.
+    """
     with database.reading() as session:
         newest: datetime | None = session.scalar(select(func.max(Instance.received_at)))
-        first_day = ((newest or clock.now()) - timedelta(days=1)).date()
-        since = Instance.file_path >= f"{first_day:%Y/%m/%d}"
-        known = set(session.scalars(select(Instance.file_path).where(since)))
-    orphans = [path for path in archive.files_since(first_day) if path not in known]
+    times = [moment for moment in (newest, dead.first_started_at) if moment] or [clock.now()]
+    first_day = datetime.combine(min(times) - timedelta(days=1), MIDNIGHT, UTC)
+    # Whoever was dead when asked first stays dead; whoever lived then may have more files to commit.
+    has_living_owner = lru_cache(lambda owner: owner not in dead.names and ownership.is_alive(owner))
+    left = [
+        path for path in archive.files_since(first_day.date()) if not has_living_owner(ownership.owner_of(path))
+    ]
+    with database.reading() as session:
+        since = select(Instance.file_path).where(Instance.received_at >= first_day)
+        known = set(session.scalars(since))
+    orphans = [path for path in left if path not in known]
     for path in orphans:
         _adopt(archive.describe(path))
     return len(orphans)

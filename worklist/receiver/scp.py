@@ -10,10 +10,10 @@ from typing import Any
 from pynetdicom import _config
 from pynetdicom.timer import Timer
 
-from worklist import archive, database, logs
+from worklist import database, logs
 from worklist.errors import Unavailable
 from worklist.intake.assembly import note_transfer
-from worklist.receiver import recovery, refusals
+from worklist.receiver import ownership, recovery, refusals
 from worklist.receiver.entity import listen
 from worklist.receiver.tls import TlsServer
 from worklist.settings import Settings
@@ -83,7 +83,7 @@ def start(current: Settings, *, port: int | None = None) -> Receiver:
     Raises
     ------
     Unavailable
-        If a port is taken, or another receiver uses the same archive.
+        If a port is taken, or another receiver uses the same archive and the database is SQLite.
     Invalid
         If TLS is asked for with files that cannot be used.
     """
@@ -94,9 +94,10 @@ def start(current: Settings, *, port: int | None = None) -> Receiver:
     servers = listen(current, current.receiver_port if port is None else port)
     held = ExitStack()
     try:
-        held.enter_context(archive.sole_receiver())
-        recovery.adopt_orphans()
-        recovery.adopt_set_aside()
+        # SQLite has one writer: a second receiver would only wait for the first.
+        is_alone = database.engine().dialect.name == "sqlite"
+        held.enter_context(ownership.own_spool(is_alone=is_alone))
+        recovery.recover()
         refusals.memory.forget()
     except BaseException:
         held.close()
@@ -133,7 +134,7 @@ def run(current: Settings) -> None:
     Raises
     ------
     Unavailable
-        If the port is taken, or another receiver uses the same archive.
+        If the port is taken, or another receiver uses the same archive and the database is SQLite.
     """
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

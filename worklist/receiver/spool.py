@@ -4,6 +4,7 @@ from worklist import archive, settings
 from worklist.archive import Spooled
 from worklist.dicom import file_meta
 from worklist.errors import Invalid, WorklistError
+from worklist.receiver import ownership
 from worklist.receiver.command import StoreCommand
 from worklist.receiver.statuses import TooLarge
 
@@ -82,7 +83,7 @@ class Incoming:
         if self._spooled is None or self.received_bytes // SPACE_CHECK_BYTES > before // SPACE_CHECK_BYTES:
             archive.check_space()
         if self._spooled is None:
-            self._spooled = Spooled()
+            self._spooled = Spooled(ownership.own_name())
             command = self.command
             meta = file_meta.encode(command.sop_class_uid, command.sop_instance_uid, self._transfer_syntax_uid)
             self._spooled.write(meta)

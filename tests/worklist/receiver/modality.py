@@ -79,7 +79,7 @@ class Site:
 
     def spooled(self) -> list[Path]:
         """Return what lies in the spool."""
-        return list((settings.current().archive_folder / "spool").glob("*.part"))
+        return list((settings.current().archive_folder / "spool").rglob("*.part"))
 
     def instances(self) -> list[Instance]:
         """Return all instance rows."""
