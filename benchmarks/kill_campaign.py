@@ -150,6 +150,7 @@ def main() -> int:
     parser.add_argument("--database", choices=("sqlite", "postgresql"), default="sqlite")
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()
+    promises.end_with_us()
     server = PostgreSQL() if given.database == "postgresql" or given.receivers > 1 else None
     with tempfile.TemporaryDirectory() as folder:
         try:

@@ -3,6 +3,7 @@
 A campaign looks at a receiver from outside only: its port, its process, the database and the archive.
 """
 
+import atexit
 import hashlib
 import os
 import signal
@@ -24,6 +25,11 @@ from worklist.tables import Instance, Series, Study
 START_SECONDS = 90
 
 
+def end_with_us() -> None:
+    """Let a campaign that is told to end take its receivers along."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+
+
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -40,6 +46,16 @@ class Usage:
     cpu_seconds: float
 
 
+_started: list["Receiver"] = []
+
+
+@atexit.register
+def _end_all() -> None:
+    for receiver in list(_started):
+        if receiver.process.poll() is None:
+            receiver.end()
+
+
 class Receiver:
     """``worklist receive`` on a port of its own, killed at the end at the latest."""
 
@@ -54,6 +70,7 @@ class Receiver:
                 stdout=out,
                 stderr=out,
             )
+        _started.append(self)
 
     def wait(self) -> "Receiver":
         """Wait until it answers an association; its port is open before its recovery has ended."""
@@ -84,7 +101,9 @@ class Receiver:
 
     def end(self, number: int = signal.SIGKILL) -> int:
         self.process.send_signal(number)
-        return self.process.wait(60)
+        status = self.process.wait(60)
+        _started.remove(self)
+        return status
 
 
 def prepare(data: Path, database_url: str = "") -> None:

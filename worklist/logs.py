@@ -3,6 +3,7 @@
 import logging
 import re
 import sys
+import warnings
 
 import structlog
 
@@ -53,6 +54,9 @@ def configure(level: str = "INFO") -> None:
     )
     logging.basicConfig(level=level, handlers=[handler], force=True)
     logging.getLogger("pynetdicom").setLevel(logging.CRITICAL)
+    # Its warnings quote the values that they complain about, a patient's among them.
+    logging.getLogger("pydicom").setLevel(logging.CRITICAL)
+    warnings.filterwarnings("ignore", module=r"pydicom\b")
     # It tells the kind of database, at every question whether the schema is the right one.
     logging.getLogger("alembic.runtime.migration").setLevel(logging.WARNING)
 

@@ -3,9 +3,11 @@
 import io
 import logging
 import sys
+import warnings
 
 import pytest
 import structlog
+from pydicom.charset import convert_encodings
 
 from worklist import logs
 
@@ -19,11 +21,13 @@ def written(monkeypatch):
     handlers, level = root.handlers[:], root.level
     root.handlers[:] = []
     monkeypatch.setattr(sys, "stderr", stream)
-    logs.configure("INFO")
-    yield stream.getvalue
+    with warnings.catch_warnings():
+        logs.configure("INFO")
+        yield stream.getvalue
     root.handlers[:] = handlers
     root.setLevel(level)
-    logging.getLogger("pynetdicom").setLevel(logging.NOTSET)
+    for library in ("pynetdicom", "pydicom"):
+        logging.getLogger(library).setLevel(logging.NOTSET)
     structlog.reset_defaults()
     structlog.contextvars.clear_contextvars()
 
@@ -53,6 +57,14 @@ def test_ids_of_the_context_stand_in_every_line(written):
 def test_lines_of_libraries_have_the_same_form(written):
     logging.getLogger("some.library").warning("disk %s", "slow")
     assert "event='disk slow'" in written()
+
+
+def test_values_that_a_library_complains_about_are_not_written(written):
+    with warnings.catch_warnings():
+        # As in a process of ours: the tests turn warnings into errors.
+        warnings.filterwarnings("default", module="tests")
+        assert convert_encodings(["ISO_IR 100", "DOE^JANE"])
+        assert written() == ""
 
 
 def test_lines_below_the_level_are_left_out(written):

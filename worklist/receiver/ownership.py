@@ -24,6 +24,7 @@ from worklist.errors import Unavailable
 RECEIVERS = "receiver.lock"
 START = "start.lock"
 NAME_LENGTH = 12
+NAMES = "?" * NAME_LENGTH
 
 
 @dataclass
@@ -100,15 +101,18 @@ def dead_receivers() -> Iterator[Dead]:
     with ExitStack() as held:
         fcntl.flock(held.enter_context((folder / START).open("ab")), fcntl.LOCK_EX)
         starts: dict[str, datetime] = {}
-        for path in folder.glob("?" * NAME_LENGTH + ".lock"):
+        for path in folder.glob(f"{NAMES}.lock"):
             lock = held.enter_context(path.open("rb"))
             # Held to the end: a receiver that is just about to lock its new file has to take another name.
             if _locked(lock, fcntl.LOCK_EX):
                 starts[path.stem] = datetime.fromtimestamp(path.stat().st_mtime, UTC)
         yield Dead(frozenset(starts), min(starts.values(), default=None))
         for name in starts:
-            shutil.rmtree(folder / name, ignore_errors=True)
             (folder / f"{name}.lock").unlink(missing_ok=True)
+        # A power cut may lose the lock of a folder; while its owner lives, it is there.
+        for path in folder.glob(NAMES):
+            if not (folder / f"{path.name}.lock").exists():
+                shutil.rmtree(path, ignore_errors=True)
         # Files from before each receiver had its folder.
         for path in folder.glob("*.part"):
             path.unlink(missing_ok=True)
