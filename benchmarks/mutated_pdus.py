@@ -61,9 +61,8 @@ def cut(choice: random.Random, number: int) -> Stream:
 
 
 def out_of_order(choice: random.Random, number: int) -> Stream:
-    stream = conversation(number) + [
-        choice.choice((association_request(), pdu(ABORT, bytes(4)), pdu(ACCEPT, bytes(68))))
-    ]
+    others = (association_request(), pdu(ABORT, bytes(4)), pdu(ACCEPT, bytes(68)))
+    stream = [*conversation(number), choice.choice(others)]
     choice.shuffle(stream)
     return stream
 
