@@ -16,6 +16,7 @@ from typing import Any
 
 from pynetdicom.association import Association
 from pynetdicom.dul import _PDU_TYPES, DULServiceProvider
+from pynetdicom.fsm import InvalidEventError
 from pynetdicom.pdu_primitives import P_DATA
 
 from worklist import logs
@@ -107,12 +108,19 @@ class Transfer(DULServiceProvider):
         try:
             while not self._kill_thread:
                 self._step()
+        except InvalidEventError as error:
+            # The peer closes or aborts while we do so ourselves: PS3.8 Table 9-10 has no cell for that.
+            log.info("connection ended out of step", reason=str(error))
+            self._give_up()
         except Exception as error:
             log.exception("association ended by a fault of ours", error=type(error).__name__)
-            self.assoc.is_aborted, self.assoc.is_established = True, False
-            self.assoc._kill = self._kill_thread = True
+            self._give_up()
         finally:
             self.assoc.wake()
+
+    def _give_up(self) -> None:
+        self.assoc.is_aborted, self.assoc.is_established = True, False
+        self.assoc._kill = self._kill_thread = True
 
     def kill_dul(self) -> None:
         """End the thread."""
