@@ -17,6 +17,7 @@ from worklist.errors import Invalid
 PIXEL_DATA = frozenset({0x7FE00008, 0x7FE00009, 0x7FE00010})
 LONGEST_VALUE = 16_384
 INFLATED_PREFIX = 8 * 1024**2
+INFLATED_BLOCK = 64 * 1024
 
 BIG_ENDIAN = "1.2.840.10008.1.2.2"
 # PS3.5 A.5, and the two JPIP syntaxes whose data set is deflated as well.
@@ -71,7 +72,8 @@ def read_elements(path: Path, wanted: Wanted) -> Found:
         with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
             (_, _, syntax), start = _file_meta(data)
             if syntax in DEFLATED:
-                return _collect(_inflated_prefix(data, start), 0, syntax, wanted)
+                with _inflated_prefix(data, start) as prefix:
+                    return _collect(prefix, 0, syntax, wanted)
             return _collect(data, start, syntax, wanted)
 
 
@@ -113,12 +115,26 @@ def _file_meta(data: Bytes) -> tuple[tuple[str, str, str], int]:
     return (sop_class, sop_instance, syntax), end
 
 
-def _inflated_prefix(data: Bytes, start: int) -> bytes:
-    # A bomb of 194 KB inflates to 200 MB; the header is in the first bytes.
+def _inflated_prefix(data: Bytes, start: int) -> mmap.mmap:
+    """Return the first bytes of a deflated data set: a bomb of 194 KB inflates to 200 MB.
+
+    Memory of its own, which goes back to the system: freed as bytes, 8 MB would stay with each thread's heap.
+    """
+    prefix = mmap.mmap(-1, INFLATED_PREFIX)
+    inflater = zlib.decompressobj(-15)
     try:
-        return zlib.decompressobj(-15).decompress(data[start : start + INFLATED_PREFIX], INFLATED_PREFIX)
+        for at in range(start, len(data), INFLATED_BLOCK):
+            packed = data[at : at + INFLATED_BLOCK]
+            while packed and prefix.tell() < INFLATED_PREFIX:
+                room = INFLATED_PREFIX - prefix.tell()
+                prefix.write(inflater.decompress(packed, min(room, INFLATED_BLOCK)))
+                packed = inflater.unconsumed_tail
+            if inflater.eof or prefix.tell() == INFLATED_PREFIX:
+                break
     except zlib.error as error:
         raise Invalid("The deflated data set cannot be inflated.") from error
+    prefix.resize(max(prefix.tell(), 1))
+    return prefix
 
 
 def _collect(data: Bytes, start: int, syntax: str, wanted: Wanted) -> Found:

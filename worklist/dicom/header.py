@@ -186,7 +186,8 @@ class _Reader:
         return (*truncated, *self._warnings)
 
     def uid(self, field: _Field) -> str:
-        value = self._plain(field.tag)
+        # Only the padding goes: a UID with a line break in it would become another one.
+        value = self._raw(field.tag).decode("ascii", "replace").strip("\0 ")
         name = f"({field.tag >> 16:04X},{field.tag & 0xFFFF:04X}) {field.keyword}"
         if not value:
             raise Invalid(f"{name} is missing or empty.")

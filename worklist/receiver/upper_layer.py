@@ -252,6 +252,18 @@ class EventDrivenAssociation(Association):
         self._news.set()
         super().kill()
 
+    def run(self) -> None:
+        """Run in a thread of its own; the standard one was bound to the loop of its own class."""
+        self.run_reactor()
+
+    def run_reactor(self) -> None:
+        """Negotiate and serve; a request that cannot even be rejected properly is aborted."""
+        try:
+            super().run_reactor()
+        except Exception as error:  # one of many: the peer decides what it asks for
+            log.warning("association aborted, no valid request", error=type(error).__name__)
+            self.dul.event_queue.put(INVALID_PDU)
+
     def _run_reactor(self) -> None:
         """Serve messages until the peer releases, somebody aborts, or the peer has been silent too long."""
         self._is_paused = False

@@ -76,7 +76,9 @@ def test_missing_uid_is_named_with_tag_and_keyword(tmp_path: Path, keyword: str,
     assert str(refused.value) == f"{tag} {keyword} is missing or empty."
 
 
-@pytest.mark.parametrize("uid", ["../../etc/passwd", "1.2.x", "1..2", "1.2.", "1.2/3", "1" * 66])
+@pytest.mark.parametrize(
+    "uid", ["../../etc/passwd", "1.2.x", "1..2", "1.2.", "1.2/3", "1.2.\n3", "1\0.2", "1" * 66]
+)
 def test_uid_that_is_none_is_refused(tmp_path: Path, uid: str) -> None:
     with pytest.raises(Invalid, match=r"\(0008,0018\) SOPInstanceUID is not a UID"):
         header_of_raw(tmp_path, *uids(sop_instance_uid=uid))

@@ -204,3 +204,25 @@ def test_association_that_idles_too_long_is_aborted(receiving: Site, monkeypatch
 def test_release_is_answered(receiving: Site) -> None:
     assert answer_to(receiving, RELEASE) == 6
     assert all_ended()
+
+
+def test_request_without_a_transfer_syntax_is_aborted(receiving: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(receiving.receiver.server.ae, "_acse_timeout", 1)
+    with receiving.connection() as peer:
+        peer.sendall(without_transfer_syntax(association_request()))
+        assert peer.recv(4096)[0] == ABORT
+        assert all_ended()
+    assert still_serves(receiving)
+
+
+def without_transfer_syntax(request: bytes) -> bytes:
+    """Empty the transfer syntax of the one presentation context (PS3.8 9.3.2.2)."""
+    uid = b"1.2.840.10008.1.2.1"
+    at = request.index(b"\x40\0\0" + bytes([len(uid)]) + uid)
+    context = request.rindex(b"\x20\0", 0, at)
+    shorter = bytearray(request[: at + 4] + request[at + 4 + len(uid) :])
+    shorter[at + 3] = 0
+    for place in (context + 2, 4):
+        length = int.from_bytes(shorter[place : place + 2], "big") - len(uid)
+        shorter[place : place + 2] = length.to_bytes(2, "big")
+    return bytes(shorter)
