@@ -42,6 +42,7 @@ class Disk:
         self.data = folder / "data"
         self.shadow = folder / "shadow"
         self.library = folder / "unsynced.so"
+        assert shutil.which("cc"), "cc is missing: apt-get install gcc libc6-dev"
         command = ["cc", "-shared", "-fPIC", "-O2", "-o", str(self.library), str(SOURCE), "-lpthread"]
         subprocess.run(command, check=True)
 

@@ -116,6 +116,7 @@ def prepare(data: Path, database_url: str = "") -> None:
         # Nobody listens there: jobs are left to the sweep, as with a broker that is away.
         broker_url="redis://127.0.0.1:1/0",
     )
+    data.mkdir(parents=True, exist_ok=True)
     database.forget_engine()
     schema.upgrade(database.engine())
 
