@@ -138,12 +138,14 @@ class Senders:
             held = [stack.enter_context(Peer(self.receiver.port, calling=f"HELD{n}")) for n in range(HELD)]
             self.good(f"{HELD} associations held open")
             for _ in range(STALLED):
-                peer = stack.enter_context(Peer(self.receiver.port, calling="STALLED"))
+                peer = Peer(self.receiver.port, calling="STALLED")
+                stack.callback(peer.socket.close)
                 whole = b"".join(message(instance_of(self.files(1)[0]), 28672))
                 peer.socket.sendall(whole[: choice.randrange(10, len(whole) - 10)])
             self.good(f"{STALLED} more stalled inside a PDU")
             for kind in (REQUEST, DATA):
-                peer = stack.enter_context(Peer(self.receiver.port, calling="CLAIM"))
+                peer = Peer(self.receiver.port, calling="CLAIM")
+                stack.callback(peer.socket.close)
                 peer.socket.sendall(pdu(kind, bytes(1000), 2**32 - 1))
             self.good("two claims of 4 GB")
             for _ in range(20):

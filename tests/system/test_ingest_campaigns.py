@@ -30,12 +30,12 @@ def test_killed_receiver_keeps_what_it_acknowledged(tmp_path: Path) -> None:
 
 @pytest.mark.postgresql
 def test_one_of_two_receivers_dies_and_nothing_is_lost(tmp_path: Path, postgresql_url: str) -> None:
-    assert kill_campaign.run(tmp_path / "data", rounds=2, receivers=2, database_url=postgresql_url) == []
+    assert kill_campaign.run(tmp_path / "data", rounds=1, receivers=2, database_url=postgresql_url) == []
 
 
 @pytest.mark.postgresql
 def test_two_receivers_get_the_same_instances_and_double_none(tmp_path: Path, postgresql_url: str) -> None:
-    faults, _ = growth.run(tmp_path, instances=200, receivers=2, database_url=postgresql_url)
+    faults, _ = growth.run(tmp_path, instances=120, receivers=2, database_url=postgresql_url)
     assert faults == []
 
 
@@ -44,7 +44,7 @@ def test_power_cut_loses_nothing_that_was_acknowledged(tmp_path: Path) -> None:
 
 
 def test_mutated_data_sets_and_pdus_break_nothing(tmp_path: Path) -> None:
-    assert mutations.run(tmp_path, cases=120) == []
+    assert mutations.run(tmp_path, cases=100) == []
 
 
 def test_real_senders_are_served_well_and_badly_behaved_ones_survived(tmp_path: Path) -> None:
