@@ -1,9 +1,9 @@
-"""Which receiver a file belongs to, so that several can work on one archive at the same time.
+"""Which process a file belongs to, so that several can work on one archive at the same time.
 
-Each receiver has a folder of its own in the spool, and beside it a lock that the kernel lets go when the
-process ends, however that happens. The folder's name is the beginning of the names of the receiver's files, in
-the spool and later in the archive. So whoever starts knows of each file without rows whether a dead receiver
-left it, or a living one is about to register it.
+Each receiver, and each web server that images come to, has a folder of its own in the spool, and beside it a
+lock that the kernel lets go when the process ends, however that happens. The folder's name is the beginning of
+the names of its files, in the spool and later in the archive. So whoever starts knows of each file without rows
+whether a dead process left it, or a living one is about to register it.
 """
 
 import fcntl
@@ -32,7 +32,7 @@ class _Own:
     """The spool folder of this process, and the lock that says that it lives."""
 
     name: str
-    lock: IO[bytes]
+    lock: int
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Dead:
 
 
 _owns: list[_Own] = []
-"""One for each receiver of this process, the newest last."""
+"""One for each receiver of this process, the newest last; none in a process that has kept nothing yet."""
 _claiming = Lock()
 
 
@@ -75,17 +75,22 @@ def own_spool(*, is_alone: bool) -> Iterator[None]:
             yield
         finally:
             _owns.remove(own)
-            own.lock.close()
+            os.close(own.lock)
 
 
 def own_name() -> str:
-    """Return the name of this process's spool folder, which is there."""
+    """Return the name of this process's spool folder, which is there.
+
+    A process that is no receiver, but keeps images that come over the web, has one from its first image on.
+    """
     folder = archive.spool_folder()
     with _claiming:
+        if not _owns:
+            _owns.append(_claim(folder))
         own = _owns[-1]
         if not (folder / own.name).is_dir():
             # Another disk was mounted over the archive: without a lock on it, others would take us for dead.
-            own.lock.close()
+            os.close(own.lock)
             own.name, own.lock = (claimed := _claim(folder)).name, claimed.lock
         return own.name
 
@@ -137,16 +142,16 @@ def _claim(folder: Path) -> _Own:
     while True:
         name = uuid4().hex[:NAME_LENGTH]
         with archive.disk_errors():
-            lock = (folder / f"{name}.lock").open("xb")
+            lock = os.open(folder / f"{name}.lock", os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640)
         # Whoever looks between the two steps takes us for dead and removes the file: then once more.
-        if _locked(lock, fcntl.LOCK_EX) and os.fstat(lock.fileno()).st_nlink:
+        if _locked(lock, fcntl.LOCK_EX) and os.fstat(lock).st_nlink:
             with archive.disk_errors():
                 (folder / name).mkdir()
             return _Own(name, lock)
-        lock.close()
+        os.close(lock)
 
 
-def _locked(lock: IO[bytes], kind: int) -> bool:
+def _locked(lock: int | IO[bytes], kind: int) -> bool:
     with suppress(BlockingIOError):
         fcntl.flock(lock, kind | fcntl.LOCK_NB)
         return True

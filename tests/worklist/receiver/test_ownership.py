@@ -68,6 +68,16 @@ def test_start_clears_what_a_dead_receiver_was_receiving_and_nothing_else() -> N
         assert [path.name for path in spool().iterdir() if path.is_dir()] == [living]
 
 
+@pytest.mark.usefixtures("site", "sent_jobs")
+def test_image_on_its_way_over_the_web_is_left_alone(tmp_path: Path) -> None:
+    web = ownership.own_name()  # no receiver, but a process that keeps an image
+    coming, about_to_be_registered = begun(web), kept(tmp_path, web)
+    recovery.recover()
+    assert coming.exists()
+    assert archive.has(about_to_be_registered)
+    assert listed() == []
+
+
 @pytest.mark.usefixtures("site")
 def test_spool_folder_without_its_lock_is_cleared() -> None:
     with another_receiver() as dead:
