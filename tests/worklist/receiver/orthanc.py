@@ -18,6 +18,7 @@ class Orthanc:
     """A running Orthanc that knows one modality: the receiver under test."""
 
     def __init__(self, folder: Path, receiver_port: int) -> None:
+        assert PROGRAM, "Orthanc is not installed (Debian: apt-get install orthanc)"
         self.dicom_port, self._http_port = free_port(), free_port()
         settings = {
             "Name": "peer",

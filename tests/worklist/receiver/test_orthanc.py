@@ -9,15 +9,12 @@ import pytest
 from tests.conftest import RecordedJobs
 from tests.worklist.datasets import make_radiograph, write
 from tests.worklist.receiver.modality import Site, eventually
-from tests.worklist.receiver.orthanc import PROGRAM, Orthanc
+from tests.worklist.receiver.orthanc import Orthanc
 from workers import commitment
 from worklist import database, jobs
 from worklist.intake import sources
 
-pytestmark = [
-    pytest.mark.system,
-    pytest.mark.skipif(PROGRAM is None, reason="Orthanc is not installed (Debian: apt-get install orthanc)"),
-]
+pytestmark = pytest.mark.system
 
 
 @pytest.fixture
