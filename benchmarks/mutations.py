@@ -56,7 +56,7 @@ class Campaign:
                     self._judge(
                         number, case, peer.store(case.instance, choice.choice((128, 4096, 28672, 131072)))
                     )
-                    good = make_instance(10_000_000 + number, number)
+                    good = make_instance(10_000_000 + number, 10_000_000 + number)
                     if number % 5 == 0 and case.syntax == "1.2.840.10008.1.2.1":
                         self._note_good(number, good, peer.store(good))
             except OSError as error:
@@ -109,7 +109,7 @@ class Campaign:
 
     def next_sender(self, number: int) -> None:
         """Make sure that a good sender is served."""
-        good = make_instance(30_000_000 + number, number)
+        good = make_instance(30_000_000 + number, 30_000_000 + number)
         try:
             with Peer(self.receiver.port, timeout=ANSWER_SECONDS) as peer:
                 self._note_good(number, good, peer.store(good))
