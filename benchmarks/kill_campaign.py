@@ -101,7 +101,9 @@ def run(data: Path, *, rounds: int, receivers: int = 1, seed: int = 1, database_
     """Kill so many times, and return the promises that were broken."""
     promises.prepare(data, database_url)
     choice, log = random.Random(seed), data / "receiver.log"
-    running = [Receiver(log).wait() for _ in range(receivers)]
+    running = [Receiver(log) for _ in range(receivers)]
+    for each in running:
+        each.wait()
     watcher, load = Watcher(), Load(running, seed)
     faults: list[str] = []
     total, at_the_start, started_at = 0, 0, time.monotonic()
