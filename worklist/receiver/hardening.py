@@ -18,8 +18,9 @@ from pynetdicom.transport import AssociationSocket, RequestHandler, ThreadedAsso
 
 from worklist import logs
 from worklist.receiver.lane import StoreLane
+from worklist.receiver.signals import SignallingQueue
 from worklist.receiver.spool import Incoming
-from worklist.receiver.upper_layer import EventDrivenAssociation, SignallingQueue, Transfer
+from worklist.receiver.upper_layer import EventDrivenAssociation, Transfer
 
 log = logs.logger(__name__)
 

@@ -4,14 +4,12 @@ Measured with pynetdicom 3.0.4: eight idle associations cost its loops 27 % of a
 3.9 ms of waiting for each other. The classes below narrow private methods, so the version is pinned.
 """
 
-import os
 import queue
 import select
 import ssl
 import struct
 import threading
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any
 
 from pynetdicom.association import Association
@@ -21,6 +19,7 @@ from pynetdicom.pdu_primitives import P_DATA
 
 from worklist import logs
 from worklist.receiver.lane import StoreLane, fragments
+from worklist.receiver.signals import Alarm, SignallingQueue
 
 log = logs.logger(__name__)
 
@@ -33,45 +32,6 @@ INVALID_PDU = "Evt19"
 ARTIM_EXPIRED = "Evt18"
 LOOK_SECONDS = 1.0
 """How often timers are looked at when nothing happens."""
-
-
-class SignallingQueue(queue.Queue[Any]):
-    """A queue that tells somebody of each item."""
-
-    def __init__(self, signal: Callable[[], None], before: "queue.Queue[Any]") -> None:
-        super().__init__()
-        self._signal = signal
-        self.queue.extend(before.queue)  # what was put before we took its place
-
-    def put(self, item: Any, block: bool = True, timeout: float | None = None) -> None:
-        """Put an item and tell."""
-        super().put(item, block, timeout)
-        self._signal()
-
-
-class Alarm:
-    """A descriptor that becomes readable when somebody rings; safe to ring after it has been closed."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self.descriptor = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
-
-    def ring(self) -> None:
-        """Make it readable."""
-        with self._lock:
-            if self.descriptor >= 0:
-                os.eventfd_write(self.descriptor, 1)
-
-    def silence(self) -> None:
-        """Make it unreadable again."""
-        with suppress(BlockingIOError):
-            os.eventfd_read(self.descriptor)
-
-    def close(self) -> None:
-        """Give the descriptor back; the number may be somebody else's from now on."""
-        with self._lock:
-            os.close(self.descriptor)
-            self.descriptor = -1
 
 
 class Transfer(DULServiceProvider):
