@@ -15,7 +15,7 @@ from worklist import archive, clock, database, settings
 from worklist.errors import Conflict, Invalid, Unavailable
 from worklist.intake import decisions, held_files, quarantine, sources
 from worklist.intake.identity import WrongPatient
-from worklist.receiver import recovery
+from worklist.receiver import ownership, recovery
 from worklist.receiver.statuses import Status
 from worklist.tables import (
     Quarantined,
@@ -228,7 +228,8 @@ def test_crash_between_the_move_and_the_row_is_mended_at_the_next_start(
     (row,) = rows()
     assert (row.kind, row.state) == (QuarantineKind.OTHER_PATIENT, QuarantineState.OPEN)
     assert (len(held_on_disk()), receiving.count()) == (1, 1)
-    assert recovery.adopt_set_aside() == recovery.adopt_orphans() == 0
+    with ownership.dead_receivers() as dead:
+        assert recovery.adopt_set_aside() == recovery.adopt_orphans(dead) == 0
 
 
 def test_file_without_rows_that_cannot_be_understood_can_only_be_discarded(receiving: Site) -> None:
