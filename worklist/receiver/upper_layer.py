@@ -99,7 +99,11 @@ class Transfer(DULServiceProvider):
     def _step(self) -> None:
         if self.artim_timer.expired:
             self.event_queue.put(ARTIM_EXPIRED)
-        if not self._process_recv_primitive() and self._has_arrived() and self._is_transport_event():
+        if not self._process_recv_primitive() and self._has_arrived():
+            if self.state_machine.current_state == AWAITING_CLOSE:
+                self._is_transport_event()  # what still comes is read, then the connection is closed
+            else:
+                self._read_pdu_data()
             self._idle_timer.restart()
         while True:
             try:
@@ -143,11 +147,8 @@ class Transfer(DULServiceProvider):
             if bytes((pdu_type,)) not in _PDU_TYPES:
                 self.event_queue.put(INVALID_PDU)
                 return
-            if pdu_type == P_DATA_TF and self.state_machine.current_state == READY_TO_TRANSFER:
-                view = memoryview(self._buffer)[:length] if length <= len(self._buffer) else None
-                body = connection.fill(view if view is not None else connection.room(length))
-            else:
-                body = connection.fill(connection.room(length))
+            fits = length <= len(self._buffer)
+            body = connection.fill(memoryview(self._buffer)[:length] if fits else connection.room(length))
         except OSError as error:
             log.info("connection ended", reason=str(error))
             self.event_queue.put(CONNECTION_CLOSED)
