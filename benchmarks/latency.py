@@ -16,7 +16,8 @@ from pathlib import Path
 
 from sqlalchemy import select
 
-from tests.system.stack import PRESENTATION_CONTEXTS, Stack, free_port
+from tests.ports import free_port
+from tests.system.stack import PRESENTATION_CONTEXTS, Stack
 from worklist import database, settings
 from worklist.synthetic.dataset import make_study
 from worklist.tables import Instance, Result, Series, Study

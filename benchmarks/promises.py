@@ -7,7 +7,6 @@ import atexit
 import hashlib
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -18,6 +17,7 @@ from pathlib import Path
 import psycopg
 from sqlalchemy import func, select
 
+from tests.ports import free_port
 from worklist import database, schema, settings
 from worklist.dicom import file_meta
 from worklist.tables import Instance, Series, Study
@@ -28,12 +28,6 @@ START_SECONDS = 90
 def end_with_us() -> None:
     """Let a campaign that is told to end take its receivers along."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @dataclass(frozen=True)

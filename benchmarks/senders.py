@@ -30,7 +30,8 @@ from pynetdicom.sop_class import DigitalXRayImageStorageForPresentation
 from benchmarks import promises
 from benchmarks.mutations import leaks, settled
 from benchmarks.peer import ABORT, DATA, REQUEST, Instance, Peer, make_instance, message, pdu
-from benchmarks.promises import Receiver, free_port
+from benchmarks.promises import Receiver
+from tests.ports import free_port
 from worklist.dicom import file_meta
 
 HELD, STALLED = 40, 10

@@ -6,7 +6,6 @@ Nothing of an installed server is touched: own folder, own free port on the loop
 import atexit
 import os
 import shutil
-import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -17,6 +16,7 @@ import psycopg
 import pytest
 
 import worklist.tables  # noqa: F401 - fills the metadata
+from tests.ports import free_port
 from worklist import database, schema
 from worklist.database import Base
 
@@ -45,7 +45,7 @@ class Server:
         self._folder = Path(tempfile.mkdtemp(prefix="worklist-postgresql-"))
         self._data = self._folder / "data"
         self._numbers = count(1)
-        self.port = _free_port()
+        self.port = free_port()
 
     def start(self) -> None:
         """Make the cluster and start the server; whatever happens later, the end of Python stops it."""
@@ -152,10 +152,3 @@ def _programs() -> Path | None:
         return Path(found).resolve().parent
     folders = [path.parent for path in Path("/usr/lib/postgresql").glob("*/bin/initdb")]
     return max(folders, key=lambda folder: int(folder.parent.name), default=None)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

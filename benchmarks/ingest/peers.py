@@ -15,18 +15,12 @@ from typing import ClassVar
 
 from sqlalchemy import func, select
 
+from tests.ports import free_port
 from worklist import database, schema
 from worklist.tables import Instance
 
 # Debian's DCMTK leaves Nagle's algorithm on, which costs each C-STORE up to 40 ms and flatters everybody else.
 ENVIRONMENT = {**os.environ, "TCP_NODELAY": "1"}
-
-
-def free_port() -> int:
-    """Return a loopback port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @dataclass

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.system.stack import Stack, free_port
+from tests.ports import free_port
+from tests.system.stack import Stack
 from worklist import database, settings
 from worklist.synthetic.dataset import make_study
 

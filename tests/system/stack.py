@@ -19,13 +19,6 @@ from worklist.demo.supervise import Supervisor
 from worklist.tables import Analysis, AnalysisState, Instance, Result, Study
 
 
-def free_port() -> int:
-    """Return a loopback port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 class Stack:
     """Broker, receiver, workers and scheduler of one site; the web and Flower where a test wants them."""
 

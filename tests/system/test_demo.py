@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.system.stack import free_port, python, site_processes, wait_until
+from tests.ports import free_port
+from tests.system.stack import python, site_processes, wait_until
 
 pytestmark = [pytest.mark.system, pytest.mark.network, pytest.mark.timeout(600)]
 

@@ -135,7 +135,7 @@ def test_promoting_an_unknown_version_is_refused_in_words(
 def test_sending_to_a_port_where_nobody_listens_says_so(
     site: settings.Settings, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from tests.system.stack import free_port
+    from tests.ports import free_port
     from worklist.synthetic.dataset import make_study as draw_study
 
     draw_study("WRIST", seed=1, size=(250, 200))[0].save_as(tmp_path / "a.dcm", enforce_file_format=True)

@@ -100,15 +100,15 @@ class HardenedSocket(AssociationSocket):
         try:
             poll = select.poll()
             poll.register(self.socket, select.POLLIN)
-            return _has_decrypted(self.socket) or bool(poll.poll(0))
+            return self.has_decrypted or bool(poll.poll(0))
         except (OSError, ValueError):
             self.event_queue.put("Evt17")
             return False
 
-
-def _has_decrypted(connection: socket.socket) -> bool:
-    """Say if TLS has taken bytes off the network already that nobody has read: ``poll`` cannot see them."""
-    return isinstance(connection, ssl.SSLSocket) and connection.pending() > 0
+    @property
+    def has_decrypted(self) -> bool:
+        """Whether TLS has taken bytes off the network already that nobody has read: ``poll`` cannot see them."""
+        return isinstance(self.socket, ssl.SSLSocket) and self.socket.pending() > 0
 
 
 class HardenedHandler(RequestHandler):

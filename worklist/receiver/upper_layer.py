@@ -6,7 +6,6 @@ Measured with pynetdicom 3.0.4: eight idle associations cost its loops 27 % of a
 
 import queue
 import select
-import ssl
 import struct
 import threading
 from collections.abc import Callable
@@ -118,10 +117,10 @@ class Transfer(DULServiceProvider):
             return False
         if self.state_machine.current_state == AWAITING_CLOSE:
             return True
-        association_socket: Any = self.socket
-        plain = association_socket.socket if association_socket else None
-        if isinstance(plain, ssl.SSLSocket) and plain.pending():
+        connection: Any = self.socket
+        if connection and connection.has_decrypted:
             return True
+        plain = connection.socket if connection else None
         poll = select.poll()
         poll.register(self.alarm.descriptor, select.POLLIN)
         if plain is not None:

@@ -4,14 +4,8 @@ import socket
 import subprocess
 from pathlib import Path
 
+from tests.ports import free_port
 from tests.worklist.receiver.modality import QUICK, eventually
-
-
-def free_port() -> int:
-    """Return a port that nobody uses now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def run(program: str, port: int, *options: str) -> str:

@@ -2,12 +2,12 @@
 
 import json
 import shutil
-import socket
 import subprocess
 import urllib.request
 from pathlib import Path
 from typing import Any
 
+from tests.ports import free_port
 from tests.worklist.receiver.modality import eventually
 
 # Debian puts it beside the programs of the administrator, which are not on everybody's path.
@@ -72,10 +72,3 @@ class Orthanc:
             return bool(self.get("/system"))
         except OSError:
             return False
-
-
-def free_port() -> int:
-    """Return a port that nobody uses now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -1,7 +1,6 @@
 """Storage commitment: a peer in a process of its own asks, and learns what is kept and what is not."""
 
 import json
-import socket
 import ssl
 import subprocess
 import sys
@@ -17,6 +16,7 @@ from pynetdicom.sop_class import StorageCommitmentPushModel
 from sqlalchemy import select
 
 from tests.conftest import Clock, RecordedJobs, forget
+from tests.ports import free_port
 from tests.worklist.datasets import DIGITAL_X_RAY, make_radiograph, new_uid
 from tests.worklist.receiver.certificates import Authority
 from tests.worklist.receiver.commitment_peer import WELL_KNOWN, request
@@ -83,12 +83,6 @@ def with_port(peer: Peer) -> Peer:
     with database.transaction() as session:
         sources.add(session, "COMMITTER", "127.0.0.1", port=peer.port, who="test")
     return peer
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def stored(receiving: Site) -> tuple[str, str]:

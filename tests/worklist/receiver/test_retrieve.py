@@ -13,8 +13,9 @@ from pydicom.uid import JPEG2000Lossless
 from pynetdicom import AE, evt
 from pynetdicom.sop_class import StudyRootQueryRetrieveInformationModelMove as MOVE
 
+from tests.ports import free_port
 from tests.worklist.datasets import DIGITAL_X_RAY, make_radiograph, write
-from tests.worklist.receiver.dcmtk import Destination, free_port, keys, run
+from tests.worklist.receiver.dcmtk import Destination, keys, run
 from tests.worklist.receiver.modality import Site
 from worklist import database, settings
 from worklist.intake import sources

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import RecordedJobs, forget
+from tests.ports import free_port
 from tests.worklist.datasets import make_radiograph, uids, write, write_raw
 from tests.worklist.receiver.modality import Site, eventually
 from worklist import archive, clock, settings
@@ -120,12 +121,6 @@ def test_receiver_runs_until_it_is_told_to_stop(
             signal.signal(each, handler)
     assert answers == [0]
     assert not listens(port)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def listens(port: int) -> bool:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import RecordedJobs, forget
+from tests.ports import free_port
 from tests.worklist.datasets import make_radiograph, write
 from tests.worklist.receiver.certificates import Authority
 from tests.worklist.receiver.modality import (
@@ -51,12 +52,6 @@ class Secured(Site):
     def anonymously(self) -> tuple[str, ...]:
         """Return DCMTK's options to show no certificate."""
         return ("+tla", "+cf", str(self.ours.certificate))
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture(scope="session")
