@@ -107,7 +107,7 @@ class HardenedSocket(AssociationSocket):
 
     @property
     def has_decrypted(self) -> bool:
-        """Whether TLS has taken bytes off the network already that nobody has read: ``poll`` cannot see them."""
+        """Whether TLS holds bytes that nobody has read: ``poll`` cannot see them."""
         return isinstance(self.socket, ssl.SSLSocket) and self.socket.pending() > 0
 
 
