@@ -12,7 +12,6 @@ PostgreSQL database, and each instance is sent to both of them at the same time:
 
 import argparse
 import random
-import tempfile
 import threading
 import time
 from collections.abc import Sequence
@@ -22,7 +21,7 @@ from pathlib import Path
 from benchmarks import promises
 from benchmarks.growth_plot import draw
 from benchmarks.peer import ABORT, Instance, Peer, make_instance, message, pdu
-from benchmarks.promises import PostgreSQL, Receiver, Usage
+from benchmarks.promises import Receiver, Usage
 
 PEERS = 4
 PER_ASSOCIATION = 10
@@ -170,27 +169,22 @@ def main() -> int:
     parser.add_argument("--plot", type=Path, help="write the samples as a picture (SVG)")
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()
-    promises.end_with_us()
-    server = PostgreSQL() if given.database == "postgresql" or given.receivers > 1 else None
-    with tempfile.TemporaryDirectory() as folder:
-        try:
-            faults, samples = run(
-                Path(folder),
-                instances=given.instances,
-                receivers=given.receivers,
-                seed=given.seed,
-                database_url=server.url() if server else "",
-            )
-            if given.plot:
-                points = [
-                    (sample.instances, sample.usage.resident_bytes / 1e6, sample.usage.threads)
-                    for sample in samples[0]
-                ]
-                given.plot.write_text(draw(points), encoding="utf-8")
-            return promises.report(faults)
-        finally:
-            if server:
-                server.stop()
+    needs_postgresql = given.database == "postgresql" or given.receivers > 1
+    with promises.ground(needs_postgresql=needs_postgresql) as (folder, url):
+        faults, samples = run(
+            folder,
+            instances=given.instances,
+            receivers=given.receivers,
+            seed=given.seed,
+            database_url=url,
+        )
+        if given.plot:
+            points = [
+                (sample.instances, sample.usage.resident_bytes / 1e6, sample.usage.threads)
+                for sample in samples[0]
+            ]
+            given.plot.write_text(draw(points), encoding="utf-8")
+        return promises.report(faults)
 
 
 if __name__ == "__main__":

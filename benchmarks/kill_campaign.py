@@ -11,7 +11,6 @@ share one archive and one PostgreSQL database; one of them dies, the other one g
 
 import argparse
 import random
-import tempfile
 import threading
 import time
 from contextlib import suppress
@@ -19,7 +18,7 @@ from pathlib import Path
 
 from benchmarks import promises
 from benchmarks.peer import Instance, Peer, make_instance
-from benchmarks.promises import PostgreSQL, Receiver
+from benchmarks.promises import Receiver
 
 PEERS = 4
 SIDES = (16, 64, 256)
@@ -152,22 +151,17 @@ def main() -> int:
     parser.add_argument("--database", choices=("sqlite", "postgresql"), default="sqlite")
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()
-    promises.end_with_us()
-    server = PostgreSQL() if given.database == "postgresql" or given.receivers > 1 else None
-    with tempfile.TemporaryDirectory() as folder:
-        try:
-            return promises.report(
-                run(
-                    Path(folder) / "data",
-                    rounds=given.rounds,
-                    receivers=given.receivers,
-                    seed=given.seed,
-                    database_url=server.url() if server else "",
-                )
+    needs_postgresql = given.database == "postgresql" or given.receivers > 1
+    with promises.ground(needs_postgresql=needs_postgresql) as (folder, url):
+        return promises.report(
+            run(
+                folder / "data",
+                rounds=given.rounds,
+                receivers=given.receivers,
+                seed=given.seed,
+                database_url=url,
             )
-        finally:
-            if server:
-                server.stop()
+        )
 
 
 if __name__ == "__main__":

@@ -13,7 +13,6 @@ import argparse
 import random
 import socket
 import struct
-import tempfile
 import time
 from collections import Counter
 from contextlib import suppress
@@ -23,7 +22,7 @@ from pathlib import Path
 from benchmarks import mutated_data_sets, mutated_pdus, promises
 from benchmarks.mutated_data_sets import Case
 from benchmarks.peer import Peer, association_request, make_instance
-from benchmarks.promises import PostgreSQL, Receiver, Usage
+from benchmarks.promises import Receiver, Usage
 
 ANSWER_SECONDS = 45
 SILENT = 12
@@ -217,15 +216,8 @@ def main() -> int:
     parser.add_argument("--database", choices=("sqlite", "postgresql"), default="sqlite")
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()
-    promises.end_with_us()
-    server = PostgreSQL() if given.database == "postgresql" else None
-    with tempfile.TemporaryDirectory() as folder:
-        try:
-            url = server.url() if server else ""
-            return promises.report(run(Path(folder), cases=given.cases, seed=given.seed, database_url=url))
-        finally:
-            if server:
-                server.stop()
+    with promises.ground(needs_postgresql=given.database == "postgresql") as (folder, url):
+        return promises.report(run(folder, cases=given.cases, seed=given.seed, database_url=url))
 
 
 if __name__ == "__main__":

@@ -15,13 +15,12 @@ import random
 import shutil
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 
 from benchmarks import promises
 from benchmarks.kill_campaign import Load
-from benchmarks.promises import PostgreSQL, Receiver
+from benchmarks.promises import Receiver
 from worklist import database
 
 SOURCE = Path(__file__).with_name("unsynced.c")
@@ -142,15 +141,8 @@ def main() -> int:
     parser.add_argument("--database", choices=("sqlite", "postgresql"), default="sqlite")
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()
-    promises.end_with_us()
-    server = PostgreSQL() if given.database == "postgresql" else None
-    with tempfile.TemporaryDirectory() as folder:
-        try:
-            url = server.url() if server else ""
-            return promises.report(run(Path(folder), rounds=given.rounds, seed=given.seed, database_url=url))
-        finally:
-            if server:
-                server.stop()
+    with promises.ground(needs_postgresql=given.database == "postgresql") as (folder, url):
+        return promises.report(run(folder, rounds=given.rounds, seed=given.seed, database_url=url))
 
 
 if __name__ == "__main__":

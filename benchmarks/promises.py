@@ -9,8 +9,10 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -209,6 +211,19 @@ class PostgreSQL:
 
     def stop(self) -> None:
         self.server.stop()
+
+
+@contextmanager
+def ground(*, needs_postgresql: bool) -> Iterator[tuple[Path, str]]:
+    """Yield an empty folder and the address of an empty database; empty for SQLite in that folder."""
+    end_with_us()
+    server = PostgreSQL() if needs_postgresql else None
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            yield Path(folder), server.url() if server else ""
+        finally:
+            if server:
+                server.stop()
 
 
 def _path(file_path: str) -> Path:

@@ -15,7 +15,6 @@ import os
 import random
 import signal
 import subprocess
-import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -260,9 +259,8 @@ def main() -> int:
     parser.add_argument("--side", type=int, default=512, help="pixels of a side; 512 is half a megabyte")
     parser.add_argument("--held-seconds", type=float, default=45, help="how long associations are held open")
     given = parser.parse_args()
-    promises.end_with_us()
-    with tempfile.TemporaryDirectory() as folder:
-        return promises.report(run(Path(folder), side=given.side, held_seconds=given.held_seconds))
+    with promises.ground(needs_postgresql=False) as (folder, _):
+        return promises.report(run(folder, side=given.side, held_seconds=given.held_seconds))
 
 
 if __name__ == "__main__":
