@@ -16,11 +16,8 @@ import random
 import signal
 import subprocess
 import time
-import urllib.error
-import urllib.request
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 from pydicom import dcmread
 from pynetdicom import AE
@@ -30,7 +27,7 @@ from benchmarks import promises
 from benchmarks.mutations import leaks, settled
 from benchmarks.peer import ABORT, DATA, REQUEST, Instance, Peer, make_instance, message, pdu
 from benchmarks.promises import Receiver
-from tests.ports import free_port
+from tests.worklist.receiver.orthanc import Orthanc
 from worklist.dicom import file_meta
 
 HELD, STALLED = 40, 10
@@ -106,12 +103,17 @@ class Senders:
 
     def orthanc(self) -> None:
         """Fill an Orthanc and let it store everything to us in one job."""
-        with Orthanc(self.folder, self.receiver.port) as orthanc:
+        folder = self.folder / "orthanc"
+        folder.mkdir()
+        orthanc = Orthanc(folder, self.receiver.port)
+        try:
             paths = self.files()
-            ids = [orthanc.post("instances", path.read_bytes())["ID"] for path in paths]
-            result = orthanc.post("modalities/worklist/store", json.dumps({"Resources": ids}).encode())
+            ids = [orthanc.post("/instances", path.read_bytes())["ID"] for path in paths]
+            result = orthanc.post("/modalities/worklist/store", json.dumps({"Resources": ids}).encode())
             if result["FailedInstancesCount"]:
                 self.faults.append(f"Orthanc: {result}")
+        finally:
+            orthanc.stop()
         wanted = {instance_of(path).sop_instance_uid for path in paths}
         if missing := wanted - set(rows_of(wanted)):
             self.faults.append(f"{len(missing)} instances of Orthanc have no row")
@@ -159,47 +161,6 @@ class Senders:
                 if status := peer.store(instance_of(path), 28672):
                     self.faults.append(f"held association {number} was answered with 0x{status:04X}")
                 self.note([path])
-
-
-class Orthanc:
-    """Orthanc with its own configuration on free ports, our receiver as its one modality."""
-
-    def __init__(self, folder: Path, port: int) -> None:
-        self.http_port = free_port()
-        configuration = {
-            "StorageDirectory": str(folder / "orthanc"),
-            "IndexDirectory": str(folder / "orthanc"),
-            "DicomPort": free_port(),
-            "HttpPort": self.http_port,
-            "AuthenticationEnabled": False,
-            "Plugins": [],
-            "DicomModalities": {"worklist": ["WORKLIST", "127.0.0.1", port]},
-        }
-        path = folder / "orthanc.json"
-        path.write_text(json.dumps(configuration))
-        self.process = subprocess.Popen(
-            ["/usr/sbin/Orthanc", str(path)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
-
-    def __enter__(self) -> "Orthanc":
-        deadline = time.monotonic() + 60
-        while True:
-            try:
-                urllib.request.urlopen(f"http://127.0.0.1:{self.http_port}/system", timeout=5).close()
-            except urllib.error.URLError:
-                assert time.monotonic() < deadline, "Orthanc did not start"
-                time.sleep(0.2)
-            else:
-                return self
-
-    def __exit__(self, *_: object) -> None:
-        self.process.terminate()
-        self.process.wait(60)
-
-    def post(self, path: str, body: bytes) -> Any:
-        request = urllib.request.Request(f"http://127.0.0.1:{self.http_port}/{path}", body, method="POST")
-        with urllib.request.urlopen(request, timeout=300) as answer:
-            return json.load(answer)
 
 
 def instance_of(path: Path) -> Instance:
