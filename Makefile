@@ -14,7 +14,7 @@ demo: setup ## Everything on this computer, with sample radiographs; Ctrl-C stop
 
 test: ## The whole test suite, with real Redis, PostgreSQL, DCMTK and Chromium
 	@deploy/setup test
-	$(PY) -m pytest --numprocesses 2 --dist loadfile
+	$(PY) -m pytest --numprocesses 2 --dist loadfile --max-worker-restart 0
 
 check: ## Format, lint, types, import contracts, migrations
 	@deploy/setup test

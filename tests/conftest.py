@@ -5,12 +5,21 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+import structlog
 from sqlalchemy import Connection, Engine
 from sqlalchemy.orm import Session
 
 from worklist import clock, database, jobs, schema, settings
 
 pytest_plugins = ["tests.postgresql"]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _plain_tracebacks() -> None:
+    """Log errors as the product does: structlog's default walks through every local of every frame."""
+    *processors, _ = structlog.get_config()["processors"]
+    renderer = structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
+    structlog.configure(processors=[*processors, renderer])
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,7 @@ PATIENT = {"patient_name": "DOE^JANE", "patient_id": "P-1", "birth_date": "19700
 @pytest.fixture
 def written(monkeypatch):
     """What has been written to standard error so far; pytest's own handlers are away meanwhile."""
-    root, stream = logging.getLogger(), io.StringIO()
+    root, stream, ours = logging.getLogger(), io.StringIO(), structlog.get_config()
     handlers, level = root.handlers[:], root.level
     root.handlers[:] = []
     monkeypatch.setattr(sys, "stderr", stream)
@@ -28,7 +28,7 @@ def written(monkeypatch):
     root.setLevel(level)
     for library in ("pynetdicom", "pydicom"):
         logging.getLogger(library).setLevel(logging.NOTSET)
-    structlog.reset_defaults()
+    structlog.configure(**ours)
     structlog.contextvars.clear_contextvars()
 
 
