@@ -19,7 +19,7 @@ log = logs.logger(__name__)
 WHO = "receiver"
 INTERNAL = "A fault in the receiver; its log has the details."
 REPEATED_SECONDS = 600
-"""Seconds in which the same rejection is noted once: some modalities try every second, for ever."""
+"""Seconds in which the same refusal is noted once: some modalities try every second, for ever."""
 
 MOST_REMEMBERED = 1000
 
@@ -39,7 +39,10 @@ def refuse(sender: Sender, command: StoreCommand, error: Exception) -> tuple[int
         log.error("instance refused", **facts, exc_info=error)
     else:
         log.warning("instance refused", **facts)
-    _audit("instance.refused", ("instance", None), facts)
+    # A full disk refuses every image of a modality that never stops trying: one note is enough for them all.
+    which = "" if status is Status.OUT_OF_RESOURCES else command.sop_instance_uid
+    if not memory.is_repeated(("instance", str(status), which, *astuple(sender))):
+        _audit("instance.refused", ("instance", None), facts)
     return status, reason
 
 

@@ -4,6 +4,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from pydicom import Dataset
 from pynetdicom import AE, build_context
 from sqlalchemy import event
 from sqlalchemy.orm import Session
@@ -89,6 +90,25 @@ def test_full_disk_is_out_of_resources_and_heals_by_itself(
     monkeypatch.setenv("WORKLIST_MINIMUM_FREE_BYTES", "0")
     forget()
     assert receiving.storescu(sent).returncode == 0
+
+
+def test_modality_that_never_stops_trying_fills_no_audit_stream(
+    receiving: Site, monkeypatch: pytest.MonkeyPatch, frozen: Clock
+) -> None:
+    def statuses(*images: Dataset) -> list[str]:
+        for image in images:
+            receiving.store(image)
+        return [event.detail["status"] for event in receiving.events("instance.refused")]
+
+    invalid = make_radiograph(StudyInstanceUID="")
+    assert statuses(invalid, invalid) == ["0xC000"]
+    assert statuses(make_radiograph(StudyInstanceUID="")) == ["0xC000"] * 2  # another image is news
+    monkeypatch.setenv("WORKLIST_MINIMUM_FREE_BYTES", str(10**18))
+    forget()
+    full = ["0xC000", "0xC000", "0xA700"]
+    assert statuses(*(make_radiograph() for _ in range(3))) == full
+    frozen.advance(minutes=11)
+    assert statuses(make_radiograph()) == [*full, "0xA700"]
 
 
 def test_database_away_is_out_of_resources_and_leaves_no_file(
