@@ -38,7 +38,10 @@ Store = Callable[[Any, Incoming], tuple[int, str]]
 
 
 class HardenedSocket(AssociationSocket):
-    """Reads with a limit of bytes and of time, and in large pieces."""
+    """Reads with a limit of bytes and of time, in large pieces, and a little ahead."""
+
+    _ahead = b""
+    """What came behind the last PDU and was read with it: a part of the next one's header."""
 
     def recv(self, nr_bytes: int) -> bytearray:
         """Return that many bytes, or none if the peer has closed before the first one.
@@ -49,7 +52,9 @@ class HardenedSocket(AssociationSocket):
             If the PDU is too long, takes too long, or ends too early.
         """
         view = self.room(nr_bytes)
-        count = self._receive(view)
+        ahead, self._ahead = self._ahead, b""
+        view[: len(ahead)] = ahead
+        count = len(ahead) or self._receive(view)
         return bytearray(self.fill(view, count)) if count else bytearray()
 
     def room(self, length: int) -> memoryview:
@@ -83,10 +88,24 @@ class HardenedSocket(AssociationSocket):
             count += step
         return view
 
-    def _receive(self, view: memoryview) -> int:
+    def fill_and_more(self, view: memoryview, length: int) -> memoryview:
+        """Fill that many bytes of a longer view; what has arrived beyond them is kept for the next `recv`.
+
+        Each call of the kernel gives the interpreter away to another thread, so one for two is worth it.
+
+        Raises
+        ------
+        OSError
+            If the peer stalls or closes before.
+        """
+        count = self._receive(view, waits=False) if length else 0
+        self._ahead = bytes(view[length:count])
+        return self.fill(view[:length], min(count, length))
+
+    def _receive(self, view: memoryview, *, waits: bool = True) -> int:
         if self.socket is None:
             raise ConnectionError("The connection is closed.")
-        flags = 0 if isinstance(self.socket, ssl.SSLSocket) else socket.MSG_WAITALL
+        flags = socket.MSG_WAITALL if waits and not isinstance(self.socket, ssl.SSLSocket) else 0
         try:
             return int(self.socket.recv_into(view, flags=flags))
         except BlockingIOError as error:
@@ -100,15 +119,15 @@ class HardenedSocket(AssociationSocket):
         try:
             poll = select.poll()
             poll.register(self.socket, select.POLLIN)
-            return self.has_decrypted or bool(poll.poll(0))
+            return self.has_more or bool(poll.poll(0))
         except (OSError, ValueError):
             self.event_queue.put("Evt17")
             return False
 
     @property
-    def has_decrypted(self) -> bool:
-        """Whether TLS holds bytes that nobody has read: ``poll`` cannot see them."""
-        return isinstance(self.socket, ssl.SSLSocket) and self.socket.pending() > 0
+    def has_more(self) -> bool:
+        """Whether we or TLS hold bytes that nobody has looked at: ``poll`` cannot see them."""
+        return bool(self._ahead) or (isinstance(self.socket, ssl.SSLSocket) and self.socket.pending() > 0)
 
 
 class HardenedHandler(RequestHandler):

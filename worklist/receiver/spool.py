@@ -55,7 +55,7 @@ class Incoming:
                 self._failure = error
 
     def finish(self) -> Spooled:
-        """Return the file behind the last fragment.
+        """Return the file behind the last fragment, all of it written.
 
         Raises
         ------
@@ -68,6 +68,7 @@ class Incoming:
             raise self._failure
         if self._spooled is None:
             raise Invalid("The command came without a data set.")
+        self._spooled.flush()
         return self._spooled
 
     def discard(self) -> None:

@@ -54,7 +54,7 @@ class Transfer(DULServiceProvider):
         self.event_queue = SignallingQueue(self.alarm.ring, self.event_queue)
         self.to_user_queue = SignallingQueue(self.assoc.wake, self.to_user_queue)
         self.lane = lane_of(self)
-        self._buffer = bytearray(largest_pdu_bytes)
+        self._buffer = bytearray(largest_pdu_bytes + HEADER_BYTES)
 
     def run(self) -> None:
         """Run in a thread of its own; the standard one was bound to the loop of its own class."""
@@ -118,7 +118,7 @@ class Transfer(DULServiceProvider):
         if self.state_machine.current_state == AWAITING_CLOSE:
             return True
         connection: Any = self.socket
-        if connection and connection.has_decrypted:
+        if connection and connection.has_more:
             return True
         plain = connection.socket if connection else None
         poll = select.poll()
@@ -146,8 +146,11 @@ class Transfer(DULServiceProvider):
             if bytes((pdu_type,)) not in _PDU_TYPES:
                 self.event_queue.put(INVALID_PDU)
                 return
-            fits = length <= len(self._buffer)
-            body = connection.fill(memoryview(self._buffer)[:length] if fits else connection.room(length))
+            end = length + HEADER_BYTES
+            if end <= len(self._buffer):
+                body = connection.fill_and_more(memoryview(self._buffer)[:end], length)
+            else:
+                body = connection.fill(connection.room(length))
         except OSError as error:
             log.info("connection ended", reason=str(error))
             self.event_queue.put(CONNECTION_CLOSED)
