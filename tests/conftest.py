@@ -1,5 +1,6 @@
 """What every test may use: a migrated database, recorded jobs, a clock that can be set, people who return."""
 
+import logging
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,11 +16,22 @@ pytest_plugins = ["tests.postgresql"]
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _plain_tracebacks() -> None:
-    """Log errors as the product does: structlog's default walks through every local of every frame."""
-    *processors, _ = structlog.get_config()["processors"]
-    renderer = structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
-    structlog.configure(processors=[*processors, renderer])
+def _log_lines() -> None:
+    """Log through the standard library, as the product does.
+
+    A thread that printed into what pytest captures, while a test ended and closed it, broke the interpreter.
+    """
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.stdlib.add_log_level,
+            structlog.processors.format_exc_info,
+            structlog.processors.KeyValueRenderer(key_order=["event"]),
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+    )
+    for library in ("pynetdicom", "pydicom"):
+        logging.getLogger(library).setLevel(logging.CRITICAL)
 
 
 @pytest.fixture(scope="session")

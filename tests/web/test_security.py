@@ -218,11 +218,11 @@ def test_wrong_method_is_explained(rita: Visitor) -> None:
 
 
 def test_unforeseen_error_is_logged_without_its_text(
-    failing: Visitor, capsys: pytest.CaptureFixture[str]
+    failing: Visitor, caplog: pytest.LogCaptureFixture
 ) -> None:
     page = failing.get("/fail/500").text
 
-    logged = "".join(capsys.readouterr())
+    logged = caplog.text
     assert "RuntimeError" in logged
     assert "SYNTHETIC" not in logged + page
 
@@ -241,11 +241,11 @@ def test_error_page_appears_although_the_database_is_away(
     assert "Not a medical device." in answer.text
 
 
-def test_nothing_that_was_searched_is_logged(rita: Visitor, capsys: pytest.CaptureFixture[str]) -> None:
+def test_nothing_that_was_searched_is_logged(rita: Visitor, caplog: pytest.LogCaptureFixture) -> None:
     rita.get("/?q=SYNTHETIC&state=no-such-state")
     rita.get("/?q=SYNTHETIC")
 
-    assert "SYNTHETIC" not in "".join(capsys.readouterr())
+    assert "SYNTHETIC" not in caplog.text
 
 
 def test_password_is_never_part_of_a_page(rita: Visitor) -> None:

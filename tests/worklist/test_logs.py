@@ -26,8 +26,6 @@ def written(monkeypatch):
         yield stream.getvalue
     root.handlers[:] = handlers
     root.setLevel(level)
-    for library in ("pynetdicom", "pydicom"):
-        logging.getLogger(library).setLevel(logging.NOTSET)
     structlog.configure(**ours)
     structlog.contextvars.clear_contextvars()
 

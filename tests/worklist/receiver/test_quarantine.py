@@ -116,11 +116,11 @@ def test_storescu_goes_on_after_an_image_that_is_kept_apart(receiving: Site, tmp
     assert (receiving.count(), len(rows())) == (2, 1)
 
 
-def test_audit_and_log_name_no_patient(receiving: Site, capfd: pytest.CaptureFixture[str]) -> None:
+def test_audit_and_log_name_no_patient(receiving: Site, caplog: pytest.LogCaptureFixture) -> None:
     other_patient(receiving)
     file_it(rows()[0].id, note="Otto Other is Rita's brother.")
     events = [*receiving.events("instance.quarantined"), *receiving.events("quarantine.filed")]
-    said = str([event.detail for event in events]) + "".join(capfd.readouterr())
+    said = str([event.detail for event in events]) + caplog.text
     assert len(events) == 2
     assert not any(word in said for word in ("Otto", "P-2", "A-2"))
 

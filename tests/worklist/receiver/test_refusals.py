@@ -191,10 +191,10 @@ def test_fault_of_ours_is_a_processing_failure_and_keeps_nothing(
     assert refusal(receiving) == ("0x0110", "A fault in the receiver; its log has the details.")
 
 
-def test_refusal_names_no_patient(receiving: Site, capfd: pytest.CaptureFixture[str]) -> None:
+def test_refusal_names_no_patient(receiving: Site, caplog: pytest.LogCaptureFixture) -> None:
     receiving.store(make_radiograph(PatientName="Secret^Person", PatientID="S-1"), sop_instance_uid="1.2")
     (event,) = receiving.events("instance.refused")
-    said = str(event.detail) + "".join(capfd.readouterr())
+    said = str(event.detail) + caplog.text
     assert "Secret" not in said
     assert "S-1" not in said
 

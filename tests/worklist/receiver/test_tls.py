@@ -93,12 +93,11 @@ def image(tmp_path: Path) -> Path:
     return write(make_radiograph(Rows=1000, Columns=1000, PixelData=bytes(2_000_000)), tmp_path / "image.dcm")
 
 
-def refused(capfd: pytest.CaptureFixture[str], text: str) -> bool:
+def refused(caplog: pytest.LogCaptureFixture, text: str) -> bool:
     """Say if the log has one line that names the reason and the address."""
-    said: list[str] = []
 
     def has_it() -> bool:
-        said.extend("".join(capfd.readouterr()).splitlines())
+        said = list(caplog.messages)
         return any("TLS refused" in line and text in line and "127.0.0.1" in line for line in said)
 
     return eventually(has_it)
@@ -130,26 +129,26 @@ def test_same_number_for_both_ports_means_tls_only(
 
 
 def test_without_a_client_certificate_nobody_gets_in(
-    secured: Secured, image: Path, capfd: pytest.CaptureFixture[str]
+    secured: Secured, image: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     assert secured.send(image, *secured.anonymously()).returncode != 0
-    assert refused(capfd, "peer did not return a certificate")
+    assert refused(caplog, "peer did not return a certificate")
     assert secured.count() == 0
 
 
 def test_certificate_of_another_authority_is_refused(
-    secured: Secured, others: Authority, image: Path, capfd: pytest.CaptureFixture[str]
+    secured: Secured, others: Authority, image: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     assert secured.send(image, *secured.as_peer(others)).returncode != 0
-    assert refused(capfd, "unable to get local issuer certificate")
+    assert refused(caplog, "unable to get local issuer certificate")
     assert secured.count() == 0
 
 
 def test_expired_certificate_is_refused(
-    secured: Secured, ours: Authority, image: Path, capfd: pytest.CaptureFixture[str]
+    secured: Secured, ours: Authority, image: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     assert secured.send(image, *secured.as_peer(ours, "expired", days=-1)).returncode != 0
-    assert refused(capfd, "certificate has expired")
+    assert refused(caplog, "certificate has expired")
 
 
 def test_without_a_client_ca_no_certificate_is_asked_for(
@@ -165,10 +164,10 @@ def test_without_a_client_ca_no_certificate_is_asked_for(
 
 
 def test_plain_dicom_on_the_tls_port_is_refused(
-    secured: Secured, image: Path, capfd: pytest.CaptureFixture[str]
+    secured: Secured, image: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     assert secured.send(image).returncode != 0
-    assert refused(capfd, "The handshake failed: ")
+    assert refused(caplog, "The handshake failed: ")
 
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
@@ -199,7 +198,7 @@ def test_silent_peer_holds_up_nobody_and_is_dropped(
     ours: Authority,
     image: Path,
     monkeypatch: pytest.MonkeyPatch,
-    capfd: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     monkeypatch.setattr(hardening, "STALL_SECONDS", SILENT)
     silent = [socket.create_connection(("127.0.0.1", secured.tls_port), timeout=20) for _ in range(5)]
@@ -210,7 +209,7 @@ def test_silent_peer_holds_up_nobody_and_is_dropped(
         with peer:
             assert peer.recv(1) == b""
     assert time.monotonic() - started < 4 * SILENT
-    assert refused(capfd, "The peer was silent for 1.5 s of the handshake.")
+    assert refused(caplog, "The peer was silent for 1.5 s of the handshake.")
 
 
 def test_handshake_that_trickles_is_dropped(secured: Secured, monkeypatch: pytest.MonkeyPatch) -> None:
