@@ -112,10 +112,12 @@ def rules_from(form: "MultiDict[str, str]") -> Rules:
             clinical_priority=ClinicalPriority(form.get("clinical_priority", "ROUTINE")),
             quiet_seconds=float(form["quiet_seconds"]) if form.get("quiet_seconds", "").strip() else None,
             character_set=form.get("character_set", ""),
+            port=int(form["port"]) if form.get("port", "").strip() else None,
+            uses_tls="uses_tls" in form,
         )
     except ValueError as error:
         raise Invalid(
-            "Body part or clinical priority is none of the list, or the time is no number."
+            "Body part or clinical priority is none of the list, or time or port is no number."
         ) from error
 
 

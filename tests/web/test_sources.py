@@ -36,14 +36,24 @@ def events(action: str) -> list[tuple[str, Any]]:
 
 def test_source_is_added_with_its_rules(adam: Visitor) -> None:
     rules = {"name": "Room 1", "default_body_part": "WRIST", "clinical_priority": "STAT", "quiet_seconds": "30"}
-    answer = adam.submit(f"{ADDRESS}/add", **NEW, **rules, character_set="ISO_IR 144")
+    listens = {"port": "11112", "uses_tls": "on"}
+    answer = adam.submit(f"{ADDRESS}/add", **NEW, **rules, **listens, character_set="ISO_IR 144")
     assert answer.status_code == 303
     source = only_source()
     assert sources.rules_of(source) == sources.Rules(
-        "Room 1", BodyPart.WRIST, ClinicalPriority.STAT, 30, "ISO_IR 144"
+        "Room 1", BodyPart.WRIST, ClinicalPriority.STAT, 30, "ISO_IR 144", 11112, True
     )
     page = adam.get(ADDRESS).text
-    for word in ("CR1", "Room 1", "Body part: Wrist", "STAT", "Complete after 30 s", "Cyrillic", "Not yet"):
+    for word in (
+        "CR1",
+        "Room 1",
+        "Body part: Wrist",
+        "STAT",
+        "Complete after 30 s",
+        "Cyrillic",
+        "11112 with TLS",
+        "Not yet",
+    ):
         assert word in page
     assert events("source.added") == [("adam", {"ae_title": "CR1", "address": "10.0.0.7"})]
 
@@ -54,7 +64,9 @@ def test_source_is_added_with_its_rules(adam: Visitor) -> None:
         ({"address": "the ward"}, "the ward is not an IP address."),
         ({"ae_title": "A" * 17}, "1 to 16 characters"),
         ({"name": "", "default_body_part": "KNEE"}, "none of the list"),
-        ({"name": "", "quiet_seconds": "soon"}, "the time is no number"),
+        ({"name": "", "quiet_seconds": "soon"}, "time or port is no number"),
+        ({"name": "", "port": "DICOM"}, "time or port is no number"),
+        ({"name": "", "port": "104000"}, "from 1 to 65535, not 104000"),
         ({"name": "", "quiet_seconds": "-1"}, "more than 0 and at most 3600 s, not -1 s"),
         ({"name": "", "character_set": "KLINGON"}, "not a character set that can be assumed"),
         ({"name": "N" * 65}, "at most 64 characters, this one has 65"),

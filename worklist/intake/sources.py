@@ -1,7 +1,7 @@
 """Who may send: a calling AE title at an address; loopback is trusted, everything else must be added first."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime
 from ipaddress import IPv6Address, ip_address
 
@@ -20,7 +20,7 @@ NAMED = select(Source).where(Source.ae_title == bindparam("ae_title"), Source.ad
 
 @dataclass(frozen=True)
 class Rules:
-    """What a source brings along.
+    """What holds for a source.
 
     Attributes
     ----------
@@ -30,6 +30,8 @@ class Rules:
         Seconds without a new image after which a study of it is complete; None for the setting.
     character_set : str
         One of `worklist.dicom.character_sets.FALLBACKS`, for images that name none.
+    port : int or None
+        Where it listens itself, for answers to commitment requests and images it asks for; None if it does not.
     """
 
     name: str = ""
@@ -37,6 +39,8 @@ class Rules:
     clinical_priority: ClinicalPriority = ClinicalPriority.ROUTINE
     quiet_seconds: float | None = None
     character_set: str = ""
+    port: int | None = None
+    uses_tls: bool = False
 
 
 class UnknownSource(Conflict):
@@ -86,7 +90,7 @@ def destination_called(session: Session, ae_title: str, *, our_ae_title: str) ->
     found = destination(source, our_ae_title) if source else None
     if found is None:
         raise UnknownDestination(
-            f"{ae_title or '(nobody)'} is no source with a port: see 'worklist source add --port'."
+            f"{ae_title or '(nobody)'} is no source with a port: an administrator can enter it under Sources."
         )
     return found
 
@@ -165,17 +169,18 @@ def add(
     Raises
     ------
     Invalid
-        If the AE title has no or more than 16 characters, or the address is no IP address.
+        If the AE title has no or more than 16 characters, the address is no IP address, or a rule is none.
     """
     ae_title, address = ae_title.strip(), canonical(address)
     if not 1 <= len(ae_title) <= 16:
         raise Invalid(f"An AE title has 1 to 16 characters, {ae_title!r} has {len(ae_title)}.")
     _insert(session, ae_title, address, who=who)
     source = session.scalars(NAMED, {"ae_title": ae_title, "address": address}).one()
-    source.name = name or source.name
     switch(session, source.id, is_enabled=True, who=who)
-    source.port = port or source.port
-    source.uses_tls = source.uses_tls if uses_tls is None else uses_tls
+    before = rules_of(source)
+    tls = before.uses_tls if uses_tls is None else uses_tls
+    rules = replace(before, name=name or before.name, port=port or before.port, uses_tls=tls)
+    change(session, source.id, rules, who=who)
     return source
 
 
@@ -243,6 +248,8 @@ def _check(rules: Rules) -> None:
         raise Invalid(f"The name of a source has at most 64 characters, this one has {len(rules.name)}.")
     if rules.quiet_seconds is not None and not 0 < rules.quiet_seconds <= 3600:
         raise Invalid(f"The quiet time is more than 0 and at most 3600 s, not {rules.quiet_seconds:g} s.")
+    if rules.port is not None and not 1 <= rules.port <= 65535:
+        raise Invalid(f"A port is a number from 1 to 65535, not {rules.port}.")
     if rules.character_set not in FALLBACKS:
         raise Invalid(f"{rules.character_set!r} is not a character set that can be assumed of a source.")
 
