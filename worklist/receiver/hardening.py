@@ -9,7 +9,9 @@ import select
 import socket
 import ssl
 import struct
+import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from pynetdicom import evt
@@ -162,9 +164,12 @@ class HardenedHandler(RequestHandler):
 class HardenedServer(ThreadedAssociationServer):
     """Accepts connections with time limits on everything."""
 
-    daemon_threads = True
     request_queue_size = 128
     store: Store
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.connections: dict[threading.Thread, socket.socket] = {}
 
     def get_request(self) -> Any:
         """Accept a connection that cannot wait for ever and does not wait for full packets."""
@@ -180,6 +185,36 @@ class HardenedServer(ThreadedAssociationServer):
     def verify_request(self, request: Any, client_address: Any) -> bool:
         """Turn connections away that could not even be rejected properly."""
         return bool(len(self.active_associations) < 2 * self.ae.maximum_associations + 8)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Give a connection a thread of its own, and remember both until it ends."""
+        arguments = (request, client_address)
+        thread = threading.Thread(target=self.process_request_thread, args=arguments, daemon=True)
+        self.connections[thread] = request
+        try:
+            thread.start()
+        except RuntimeError:  # no more threads
+            del self.connections[thread]
+            raise
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        """Serve a connection to its end."""
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            del self.connections[threading.current_thread()]
+
+    def hang_up(self, seconds: float) -> None:
+        """End the connections that are left, those in a handshake among them, and wait for their threads."""
+        timer = Timer(seconds)
+        timer.start()
+        left = list(self.connections.items())
+        for _, connection in left:
+            with suppress(OSError):
+                # Not the method of a TLS socket, which pulls its state from under the thread that uses it.
+                socket.socket.shutdown(connection, socket.SHUT_RDWR)
+        for thread, _ in left:
+            thread.join(max(timer.remaining, 0))
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Log a fault of ours in one line."""

@@ -32,6 +32,9 @@ DESCRIPTORS_EACH = 4
 CLOSING_SECONDS = 10
 """Seconds that open associations have to end by themselves when the receiver stops."""
 
+HANGING_UP_SECONDS = 5
+"""Seconds that the threads of connections have to end after that."""
+
 
 @dataclass
 class Receiver:
@@ -66,6 +69,8 @@ class Receiver:
         for association in self._associations():
             log.warning("association aborted at the end", calling=association.requestor.ae_title)
             association.abort()
+        for server in self.servers:
+            server.hang_up(HANGING_UP_SECONDS)
         self.held.close()
 
     def _associations(self) -> list[Any]:

@@ -11,7 +11,6 @@ PS3.8 9.1.1 (port numbers), PS3.15 B.12.
 import select
 import ssl
 import threading
-from socket import socket
 from typing import Any
 
 from pynetdicom.timer import Timer
@@ -47,7 +46,9 @@ class TlsServer(hardening.HardenedServer):
     def finish_request(self, request: Any, client_address: Any) -> None:
         """Run the handshake and then the association, both in this connection's thread."""
         try:
-            secured = _shake_hands(self.context, request)
+            secured = self.context.wrap_socket(request, server_side=True, do_handshake_on_connect=False)
+            self.connections[threading.current_thread()] = secured
+            _shake_hands(secured)
         except (OSError, ValueError) as error:
             log.warning("TLS refused", address=client_address[0], reason=_why(error))
             self.shutdown_request(request)
@@ -57,15 +58,14 @@ class TlsServer(hardening.HardenedServer):
         super().finish_request(secured, client_address)
 
 
-def _shake_hands(context: ssl.SSLContext, connection: socket) -> ssl.SSLSocket:
-    """Return the secured connection.
+def _shake_hands(secured: ssl.SSLSocket) -> None:
+    """Make the handshake.
 
     Raises
     ------
     OSError
-        If the peer leaves, takes too long, or breaks the rules (then an ``ssl.SSLError``).
+        If the peer leaves, takes too long, or breaks the rules (then an ``ssl.SSLError``); it is closed then.
     """
-    secured = context.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
     try:
         # Not by the socket's own time-out: that begins anew with every byte that trickles in.
         secured.setblocking(False)
@@ -74,7 +74,6 @@ def _shake_hands(context: ssl.SSLContext, connection: socket) -> ssl.SSLSocket:
         secured.close()
         raise
     secured.settimeout(hardening.STALL_SECONDS)
-    return secured
 
 
 def _until_done(secured: ssl.SSLSocket) -> None:

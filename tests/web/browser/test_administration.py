@@ -31,7 +31,7 @@ def busy(people: None, sent_jobs: Any) -> list[int]:
     """A site with sources, held back images, and things turned away."""
     with database.transaction() as session:
         source = sources.add(session, "CR-ROOM1", "10.0.0.7", name="Room 1", who="adam")
-        rules = sources.Rules("Room 1", BodyPart.WRIST, ClinicalPriority.STAT, 30, "ISO_IR 144")
+        rules = sources.Rules("Room 1", BodyPart.WRIST, ClinicalPriority.STAT, 30, "ISO_IR 144", 11112, True)
         sources.change(session, source.id, rules, who="adam")
         off = sources.add(session, "OLD-CR", "10.0.0.9", name="The old apparatus in the cellar", who="adam")
         sources.switch(session, off.id, is_enabled=False, who="adam")

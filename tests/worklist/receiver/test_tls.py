@@ -220,6 +220,18 @@ def test_handshake_that_trickles_is_dropped(secured: Secured, monkeypatch: pytes
     assert time.monotonic() - started < 4 * SILENT
 
 
+def test_stop_hangs_up_on_silent_peers(configured: int, ours: Authority, sent_jobs: RecordedJobs) -> None:
+    running = Secured(ours)
+    ports = (running.tls_port, running.port)
+    silent = [socket.create_connection(("127.0.0.1", port), timeout=20) for port in ports]
+    assert eventually(lambda: all(server.connections for server in running.receiver.servers))
+    running.receiver.stop(0)
+    assert not any(server.connections for server in running.receiver.servers)
+    for peer in silent:
+        with peer:
+            assert peer.recv(1) in {b"", b"\x07"}  # hung up, or an A-ABORT first
+
+
 def test_peers_in_their_handshake_are_limited(
     configured: int, ours: Authority, sent_jobs: RecordedJobs, monkeypatch: pytest.MonkeyPatch, image: Path
 ) -> None:
