@@ -68,12 +68,13 @@ class Measured:
     mb_per_association: float
 
 
-def send(paths: list[Path], port: int, associations: int, *, is_compressed: bool) -> float:
-    """Send with storescu over so many associations at once and return the seconds it took."""
+def send(paths: list[Path], ports: list[int], associations: int, *, is_compressed: bool) -> float:
+    """Send with storescu over so many associations at once, and return the seconds it took."""
     proposal = ["-xv"] if is_compressed else []
+    to = ["-pdu", "131072", "-aec", "WORKLIST", "127.0.0.1"]
     commands = [
-        ["storescu", *proposal, "-pdu", "131072", "-aec", "WORKLIST", "127.0.0.1", str(port), *map(str, part)]
-        for part in (paths[start::associations] for start in range(associations))
+        ["storescu", *proposal, *to, str(ports[start % len(ports)]), *map(str, paths[start::associations])]
+        for start in range(associations)
     ]
     codes: list[int] = []
 
@@ -97,10 +98,12 @@ def measure(kind: type[Peer], paths: list[Path], associations: int, *, is_compre
     peer.start()
     try:
         # One image for what every program loads and caches at its first one.
-        send(paths[:1], peer.port, 1, is_compressed=is_compressed)
-        rest = paths[1:]
+        ports = peer.ports()
+        for port, path in zip(ports, paths, strict=False):
+            send([path], [port], 1, is_compressed=is_compressed)
+        rest = paths[len(ports) :]
         before, at_rest = peer.cpu_seconds(), peer.resident_mb()
-        seconds = send(rest, peer.port, associations, is_compressed=is_compressed)
+        seconds = send(rest, ports, associations, is_compressed=is_compressed)
         time.sleep(0.3)
         used = peer.cpu_seconds() - before
         assert used > 0, f"{kind.name} has used no processor time: somebody else received the files"
@@ -142,7 +145,7 @@ def main() -> None:
     parser.add_argument("--associations", type=int, nargs="+", default=[1, 4, 16])
     parser.add_argument("--sets", nargs="+", default=[one.name for one in SETS])
     parser.add_argument("--peers", nargs="+", default=list(kinds), choices=list(kinds))
-    parser.add_argument("--database-url", default="", help="an empty PostgreSQL database for Worklist")
+    parser.add_argument("--database-url", default="", help="PostgreSQL for Worklist; emptied before each run")
     parser.add_argument("--processes", type=int, default=1, help="receiver processes of Worklist")
     arguments = parser.parse_args()
     Worklist.database_url, Worklist.processes_count = arguments.database_url, arguments.processes

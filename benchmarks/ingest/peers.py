@@ -44,21 +44,27 @@ class Peer:
         """Count what it has kept."""
         raise NotImplementedError
 
+    def ports(self) -> list[int]:
+        """Return where it listens: one port, or one of each process."""
+        return [self.port]
+
     def start(self) -> None:
-        """Start it on a port that must be free, and wait until it answers a C-ECHO."""
-        with socket.socket() as probe:
-            assert probe.connect_ex(("127.0.0.1", self.port)) != 0, "somebody else listens on the port"
+        """Start it on ports that must be free, and wait until it answers a C-ECHO on each."""
+        for port in self.ports():
+            with socket.socket() as probe:
+                assert probe.connect_ex(("127.0.0.1", port)) != 0, f"somebody else listens on port {port}"
         for command in self.commands():
             log = (self.folder / "log").open("ab")
             self.processes.append(
                 subprocess.Popen(command, env=self.environment(), stdout=log, stderr=subprocess.STDOUT)
             )
         deadline = time.monotonic() + 60
-        echo = ["echoscu", "-aec", "WORKLIST", "127.0.0.1", str(self.port)]
-        while subprocess.run(echo, capture_output=True).returncode:
-            assert time.monotonic() < deadline, f"{self.name} does not answer"
-            assert all(process.poll() is None for process in self.processes), f"{self.name} has ended"
-            time.sleep(0.1)
+        for port in self.ports():
+            echo = ["echoscu", "-aec", "WORKLIST", "127.0.0.1", str(port)]
+            while subprocess.run(echo, capture_output=True).returncode:
+                assert time.monotonic() < deadline, f"{self.name} does not answer"
+                assert all(process.poll() is None for process in self.processes), f"{self.name} has ended"
+                time.sleep(0.1)
         time.sleep(0.5)
 
     def cpu_seconds(self) -> float:
@@ -139,20 +145,30 @@ class Worklist(Peer):
 
     name = "Worklist"
     processes_count: ClassVar[int] = 1
+    _others: list[int] | None = None
     database_url: ClassVar[str] = ""
+
+    def ports(self) -> list[int]:
+        # Processes that shared one port would be chosen by the kernel, and not evenly for a few associations.
+        self._others = self._others or [free_port() for _ in range(self.processes_count - 1)]
+        return [self.port, *self._others]
 
     def commands(self) -> list[list[str]]:
         engine = database.make_engine(self._url())
+        if self.database_url:
+            with engine.begin() as connection:
+                connection.exec_driver_sql("DROP SCHEMA public CASCADE")
+                connection.exec_driver_sql("CREATE SCHEMA public")
         schema.upgrade(engine)
         engine.dispose()
-        return [[sys.executable, "-m", "worklist", "receive"]] * self.processes_count
+        receive = [sys.executable, "-m", "worklist", "receive"]
+        return [["env", f"WORKLIST_RECEIVER_PORT={port}", *receive] for port in self.ports()]
 
     def environment(self) -> dict[str, str]:
         return {
             **ENVIRONMENT,
             "WORKLIST_DATA_FOLDER": str(self.folder / "data"),
             "WORKLIST_DATABASE_URL": self.database_url,
-            "WORKLIST_RECEIVER_PORT": str(self.port),
             "WORKLIST_MINIMUM_FREE_BYTES": "0",
             "WORKLIST_SECRET_KEY": "a-key-for-one-benchmark-and-nothing-else",
             # Nobody listens there: jobs are left to the sweep, as with a broker that is away.
