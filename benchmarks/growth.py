@@ -26,7 +26,8 @@ from benchmarks.promises import Receiver, Usage
 PEERS = 4
 PER_ASSOCIATION = 10
 GROWTH_BYTES = 25_000_000
-GROWTH_THREADS = 2
+GROWTH_THREADS, GROWTH_DESCRIPTORS = 3 * PEERS, 4 * PEERS
+"""What the associations of all peers take: it is chance how many of them are open when a sample is taken."""
 
 
 @dataclass
@@ -150,7 +151,7 @@ def grown(series: list[Sample]) -> list[str]:
     figures = (
         ("resident_bytes", GROWTH_BYTES),
         ("threads", GROWTH_THREADS),
-        ("descriptors", 10),
+        ("descriptors", GROWTH_DESCRIPTORS),
     )
     faults = []
     for name, allowed in figures:
