@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from worklist.dicom.header import InstanceHeader
 from worklist.intake import identity, studies
 from worklist.intake.identity import Identity, WrongPatient, WrongStudy
-from worklist.intake.studies import identity_of
+from worklist.intake.studies import HeldStudy, identity_of
 from worklist.tables import Study
 
 MOST_COMPARED = 20
@@ -23,7 +23,7 @@ OF_SAME_ID = (
 )
 
 
-def refuse(study: Study, header: InstanceHeader, *, is_known_elsewhere: bool) -> None:
+def refuse(study: HeldStudy, header: InstanceHeader, *, is_known_elsewhere: bool) -> None:
     """Make sure that an image may stand in its study; messages hold no patient data.
 
     Raises
@@ -39,7 +39,7 @@ def refuse(study: Study, header: InstanceHeader, *, is_known_elsewhere: bool) ->
         raise WrongPatient(f"Instance {header.sop_instance_uid} names another patient than its study.")
 
 
-def warn_of_shared_id(session: Session, study: Study) -> None:
+def warn_of_shared_id(session: Session, study: HeldStudy) -> None:
     """Warn on a new study and on those of the same patient ID that look like another patient's."""
     if not study.patient_id:
         return
@@ -56,6 +56,7 @@ def warn(session: Session, study_ids: Iterable[int], sentence: str) -> None:
     for study_id in sorted(study_ids):
         if study_id in held:
             studies.warn(held[study_id], sentence)
+            held[study_id].save(session)
             continue
         session.execute(
             update(Study)
@@ -65,7 +66,7 @@ def warn(session: Session, study_ids: Iterable[int], sentence: str) -> None:
         )
 
 
-def _shared_with(session: Session, study: Study) -> list[int]:
+def _shared_with(session: Session, study: HeldStudy) -> list[int]:
     # Past the session's unit of work: a new study says from its first row who its patient is.
     others = session.connection().execute(OF_SAME_ID, {"said": study.patient_id, "own": study.id})
     own = identity_of(study)

@@ -14,8 +14,9 @@ from worklist.dicom.header import InstanceHeader
 from worklist.intake import contradictions, studies
 from worklist.intake.identity import WrongStudy
 from worklist.intake.scope import Judgement, judge
-from worklist.intake.studies import WHO, FirstRankKey
-from worklist.tables import Instance, Scope, Series, Source, Study
+from worklist.intake.sources import Sending
+from worklist.intake.studies import WHO, FirstRankKey, HeldStudy
+from worklist.tables import Instance, Scope, Series, Source
 
 REPLACED = "Replaced by a later version of the same image."
 
@@ -55,7 +56,7 @@ def register(
     header: InstanceHeader,
     kept: Kept,
     *,
-    source: Source | None,
+    source: Sending | Source | None,
     first_rank_key: FirstRankKey,
     is_decided: bool = False,
 ) -> Registered:
@@ -101,6 +102,7 @@ def register(
         contradictions.warn_of_shared_id(session, study)
     is_image = bool(header.rows and header.columns)
     studies.note_instance(session, study, received_at, judgement, is_image=is_image)
+    study.save(session)
     about = ("instance", instance_id)
     audit.record(session, WHO, "instance.received", about=about, study_id=study.id, bytes=kept.file_bytes)
     if judgement.scope is Scope.IN:
@@ -114,14 +116,16 @@ def register(
 # The statements of the common case go past the session's unit of work: it would cost more than the rows.
 
 
-def _versions(session: Session, header: InstanceHeader, study: Study) -> tuple[list[Version], list[Version]]:
+def _versions(
+    session: Session, header: InstanceHeader, study: HeldStudy
+) -> tuple[list[Version], list[Version]]:
     """Return the versions of this instance that are kept already: in its study, and in others."""
     rows = session.connection().execute(VERSIONS, {"uid": header.sop_instance_uid}).all()
     own = [row for row in rows if row.study_id == study.id]
     return own, [row for row in rows if row.study_id != study.id]
 
 
-def _note_resent(session: Session, study: Study, same: Version, kept: Kept) -> Registered:
+def _note_resent(session: Session, study: HeldStudy, same: Version, kept: Kept) -> Registered:
     """Keep one file: the older one, unless it was lost."""
     if same.file_path == kept.file_path:
         pass
@@ -153,7 +157,7 @@ def _values(header: InstanceHeader, kept: Kept, judgement: Judgement) -> dict[st
     }
 
 
-def _series_id(session: Session, study: Study, header: InstanceHeader) -> int:
+def _series_id(session: Session, study: HeldStudy, header: InstanceHeader) -> int:
     # The study row is locked, so nobody else adds a series to it now.
     connection = session.connection()
     found: int | None = connection.scalar(SERIES_ID, {"of_study": study.id, "uid": header.series_instance_uid})
@@ -179,7 +183,9 @@ def _insert(session: Session, values: dict[str, Any]) -> int:
     return int(new_id)
 
 
-def _replace(session: Session, study: Study, versions: list[Version], instance_id: int, version: int) -> None:
+def _replace(
+    session: Session, study: HeldStudy, versions: list[Version], instance_id: int, version: int
+) -> None:
     """Let the new bytes take the place of the old ones, which are kept and said to be different."""
     older = Instance.id.in_([row.id for row in versions])
     unseen = {"needs_analysis": False, "no_analysis_reason": REPLACED}

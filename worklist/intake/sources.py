@@ -17,6 +17,10 @@ from worklist.tables import BodyPart, ClinicalPriority, Instance, Source
 WHO = "receiver"
 NAMED = select(Source).where(Source.ae_title == bindparam("ae_title"), Source.address == bindparam("address"))
 
+SENDING = select(Source.id, Source.default_body_part, Source.clinical_priority, Source.character_set).where(
+    Source.ae_title == bindparam("ae_title"), Source.address == bindparam("address"), Source.is_enabled
+)
+
 
 @dataclass(frozen=True)
 class Rules:
@@ -41,6 +45,16 @@ class Rules:
     character_set: str = ""
     port: int | None = None
     uses_tls: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Sending:
+    """What the way of an image needs of its source."""
+
+    id: int
+    default_body_part: BodyPart | None
+    clinical_priority: ClinicalPriority
+    character_set: str
 
 
 class UnknownSource(Conflict):
@@ -129,6 +143,22 @@ def known(session: Session, ae_title: str, address: str) -> Source:
     if not source.is_enabled:
         raise SwitchedOff(f"The source {ae_title} at {address} is switched off.")
     return source
+
+
+def sending(session: Session, ae_title: str, address: str) -> Sending:
+    """Return the same of a source as `known`, without the unit of work: it is asked for with each image.
+
+    Raises
+    ------
+    UnknownSource
+        If nobody added it, or somebody switched it off.
+    """
+    wanted = {"ae_title": ae_title, "address": canonical(address)}
+    row = session.connection().execute(SENDING, wanted).one_or_none()
+    if row is None:
+        source = known(session, ae_title, address)
+        return Sending(source.id, source.default_body_part, source.clinical_priority, source.character_set)
+    return Sending(*row)
 
 
 def welcome(session: Session, ae_title: str, address: str, *, who: str) -> None:

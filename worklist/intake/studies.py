@@ -1,9 +1,11 @@
 """The study row: made once, filled in by its instances, re-opened by late images."""
 
 from collections.abc import Callable
+from dataclasses import dataclass, field, fields
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import Session
 
 from worklist import audit
@@ -11,18 +13,13 @@ from worklist.dicom.header import InstanceHeader
 from worklist.intake.identity import Identity, doubts, is_other_patient
 from worklist.intake.insertion import insert_unless_there
 from worklist.intake.scope import Judgement
-from worklist.tables import ClinicalPriority, ReadingState, Result, Scope, Source, Study
+from worklist.intake.sources import Sending
+from worklist.tables import BodyPart, ClinicalPriority, ReadingState, Result, Scope, Source, Study
 
 WHO = "receiver"
 HELD = "worklist.held_studies"
 """Key of the studies that a transaction has locked already, by UID: several of its images may be theirs."""
 
-LOCKED = (
-    select(Study)
-    .where(Study.study_instance_uid == bindparam("uid"))
-    .with_for_update()
-    .execution_options(populate_existing=True)
-)
 FirstRankKey = Callable[[Session, datetime, str], int]
 """(session, received_at, clinical_priority) → the rank key of a study without a probability."""
 
@@ -40,16 +37,73 @@ _FILLED_IN = {
 _MOST_URGENT_FIRST = tuple(ClinicalPriority)
 
 
+@dataclass(slots=True)
+class HeldStudy:
+    """The columns of a study row that reception reads or changes; the row is locked.
+
+    Most of what is done for an image is done to its study. The session's unit of work would cost more than
+    that, so the changes are written by `save`.
+    """
+
+    id: int
+    patient_id: str
+    patient_name: str
+    patient_name_folded: str
+    birth_date: str
+    sex: str
+    accession_number: str
+    description: str
+    study_date: str
+    body_part: BodyPart | None
+    scope: Scope
+    scope_reason: str
+    last_received_at: datetime
+    content_version: int
+    is_complete: bool
+    completion_reason: str
+    warning: str
+    result: Result
+    result_reason: str
+    reading_state: ReadingState
+    is_open: bool
+    read_at: datetime | None
+    saved: dict[str, Any] = field(default_factory=dict)
+    """The columns as they are in the database."""
+
+    def __post_init__(self) -> None:
+        self.saved = self._columns()
+
+    def save(self, session: Session) -> None:
+        """Write what has changed."""
+        columns = self._columns()
+        changed = {name: value for name, value in columns.items() if value != self.saved[name]}
+        if changed:
+            session.connection().execute(CHANGED, {"of_study": self.id, **changed})
+            self.saved = columns
+
+    def _columns(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in COLUMNS}
+
+
+COLUMNS = tuple(each.name for each in fields(HeldStudy) if each.name != "saved")
+LOCKED = (
+    select(*(getattr(Study, name) for name in COLUMNS))
+    .where(Study.study_instance_uid == bindparam("uid"))
+    .with_for_update()
+)
+CHANGED = update(Study).where(Study.id == bindparam("of_study"))
+
+
 def find_or_add_study(
     session: Session,
     header: InstanceHeader,
     received_at: datetime,
     *,
-    source: Source | None,
+    source: Sending | Source | None,
     first_rank_key: FirstRankKey,
-) -> Study:
+) -> HeldStudy:
     """Return the study of an instance, locked until the transaction ends."""
-    held: dict[str, Study] = session.info.setdefault(HELD, {})
+    held: dict[str, HeldStudy] = session.info.setdefault(HELD, {})
     study = held.get(header.study_instance_uid)
     if study is None:
         study = _locked(session, header.study_instance_uid)
@@ -66,12 +120,13 @@ def find_or_add_study(
     return study
 
 
-def _locked(session: Session, study_instance_uid: str) -> Study | None:
-    return session.scalars(LOCKED, {"uid": study_instance_uid}).one_or_none()
+def _locked(session: Session, study_instance_uid: str) -> HeldStudy | None:
+    row = session.connection().execute(LOCKED, {"uid": study_instance_uid}).one_or_none()
+    return None if row is None else HeldStudy(*row)
 
 
 def note_instance(
-    session: Session, study: Study, received_at: datetime, judgement: Judgement, *, is_image: bool
+    session: Session, study: HeldStudy, received_at: datetime, judgement: Judgement, *, is_image: bool
 ) -> None:
     """Bring the study in line with one more of its instances; an image re-opens what was complete or read."""
     study.content_version += 1
@@ -85,7 +140,7 @@ def note_instance(
         study.result, study.result_reason = Result.OUT_OF_SCOPE, judgement.reason
 
 
-def _reopen(session: Session, study: Study) -> None:
+def _reopen(session: Session, study: HeldStudy) -> None:
     if study.reading_state == ReadingState.READ:
         warn(study, "An image arrived after this study was read, so it is open again.")
         study.reading_state, study.is_open, study.read_at = ReadingState.UNREAD, True, None
@@ -94,7 +149,7 @@ def _reopen(session: Session, study: Study) -> None:
     audit.record(session, WHO, "study.reopened", about=about, content_version=study.content_version)
 
 
-def _take_into_scope(study: Study, judgement: Judgement) -> None:
+def _take_into_scope(study: HeldStudy, judgement: Judgement) -> None:
     """One image in scope puts the whole study in scope."""
     if study.scope is not Scope.IN:
         study.scope, study.scope_reason, study.body_part = Scope.IN, "", judgement.body_part
@@ -103,7 +158,7 @@ def _take_into_scope(study: Study, judgement: Judgement) -> None:
         warn(study, f"Images of {study.body_part} and {judgement.body_part} are in one study.")
 
 
-def warn(study: Study, sentence: str) -> None:
+def warn(study: HeldStudy, sentence: str) -> None:
     """Add a sentence to what a reader is warned of, once."""
     if sentence not in study.warning:
         study.warning = f"{study.warning} {sentence}".strip()
@@ -122,18 +177,18 @@ def _first_values(
     }
 
 
-def _clinical_priority(header: InstanceHeader, source: Source | None) -> ClinicalPriority:
+def _clinical_priority(header: InstanceHeader, source: Sending | Source | None) -> ClinicalPriority:
     """Return the more urgent of what the header and the source say."""
     said = {header.clinical_priority, source.clinical_priority if source else ""}
     return next((priority for priority in _MOST_URGENT_FIRST if priority in said), ClinicalPriority.ROUTINE)
 
 
-def identity_of(said: Study | InstanceHeader) -> Identity:
+def identity_of(said: HeldStudy | InstanceHeader) -> Identity:
     """Return what a study or an image says of its patient."""
     return Identity(said.patient_id, said.patient_name_folded, said.birth_date, said.accession_number)
 
 
-def _fill_in(study: Study, header: InstanceHeader) -> None:
+def _fill_in(study: HeldStudy, header: InstanceHeader) -> None:
     """Take over what the study does not know yet; what it knows is never overwritten."""
     known, said = identity_of(study), identity_of(header)
     for sentence in doubts(known, said):

@@ -9,6 +9,7 @@ from worklist.dicom.header import InstanceHeader, read_header
 from worklist.intake import quarantine, sources
 from worklist.intake.identity import SetAside
 from worklist.intake.register import Registered, register
+from worklist.intake.sources import Sending
 from worklist.receiver.group_commit import GroupCommit
 from worklist.tables import Source
 from worklist.triage.policy import first_rank_key
@@ -78,7 +79,7 @@ def _hold(file: _File, why: SetAside) -> None:
     log.warning("file set aside", quarantined=quarantined_id, kind=why.kind.value, calling=file.sender.calling)
 
 
-def _header_by(source: Source, file: _File) -> InstanceHeader:
+def _header_by(source: Sending | Source, file: _File) -> InstanceHeader:
     """Return the header; texts without a character set by the one that this source is known to use."""
     if not (file.header.lacks_character_set and source.character_set):
         return file.header
@@ -102,7 +103,7 @@ def _commit_group(files: Sequence[_File]) -> list[Registered]:
             for file in files:
                 sender = file.sender
                 if sender not in known:
-                    known[sender] = sources.known(session, sender.calling, sender.address)
+                    known[sender] = sources.sending(session, sender.calling, sender.address)
                 source = known[sender]
                 header = _header_by(source, file)
                 registered.append(

@@ -1,5 +1,8 @@
 """C-FIND at study root, asked by DCMTK's findscu, on both databases."""
 
+import time
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +19,7 @@ from tests.worklist.receiver.dcmtk import findscu
 from tests.worklist.receiver.modality import Site
 from worklist import database
 from worklist.holdings import search
+from worklist.holdings.search import Matches
 from worklist.receiver.statuses import Status
 from worklist.tables import Source
 
@@ -151,10 +155,26 @@ def test_more_matches_than_the_limit_end_with_out_of_resources(
     assert statuses == [Status.PENDING, Status.PENDING, Status.OUT_OF_RESOURCES]
 
 
-def test_cancelled_query_ends_early(held: Site) -> None:
+class _Unhurried(list[Dataset]):
+    """Matches that come slowly enough for the peer to have its say between them."""
+
+    def __iter__(self) -> Iterator[Dataset]:
+        for match in super().__iter__():
+            time.sleep(0.02)
+            yield match
+
+
+def test_cancelled_query_ends_early(held: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     with database.transaction() as session:
         for _ in range(400):
             make_study(session, images=0)
+    find = search.find
+
+    def find_unhurried(*arguments: Any) -> Matches:
+        matches = find(*arguments)
+        return replace(matches, data_sets=_Unhurried(matches.data_sets))
+
+    monkeypatch.setattr(search, "find", find_unhurried)
     identifier = Dataset()
     identifier.QueryRetrieveLevel, identifier.StudyInstanceUID = "STUDY", ""
     statuses = []
