@@ -9,6 +9,7 @@ import mmap
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from worklist.dicom.walk import UNDEFINED, Bytes, Element, Walk
@@ -53,9 +54,19 @@ class Wanted:
     required: frozenset[int] = frozenset()
     enter: frozenset[int] = frozenset()
 
+    @cached_property
+    def all_tags(self) -> frozenset[int]:
+        """Tags of elements and of sequences."""
+        return self.tags | self.enter
+
+    @cached_property
+    def last(self) -> int:
+        """The largest of the tags."""
+        return max(self.tags)
+
     def is_satisfied(self, tag: int, found: Mapping[int, bytes]) -> bool:
         """Say if nothing wanted can follow: elements ascend, except in files of writers that forget it."""
-        return tag in PIXEL_DATA or (tag > max(self.tags) and self.required <= found.keys())
+        return tag in PIXEL_DATA or (tag > self.last and self.required <= found.keys())
 
 
 def read_elements(path: Path, wanted: Wanted) -> Found:
@@ -140,7 +151,14 @@ def _inflated_prefix(data: Bytes, start: int) -> mmap.mmap:
 def _collect(data: Bytes, start: int, syntax: str, wanted: Wanted) -> Found:
     is_big_endian = syntax == BIG_ENDIAN
     is_implicit = not _looks_explicit(data, start)
-    walk = Walk(data, start, is_implicit=is_implicit, is_big_endian=is_big_endian, enter=wanted.enter)
+    walk = Walk(
+        data,
+        start,
+        is_implicit=is_implicit,
+        is_big_endian=is_big_endian,
+        enter=wanted.enter,
+        wanted=wanted.all_tags,
+    )
     values: dict[int, bytes] = {}
     codes: dict[tuple[int, int], bytes] = {}
     is_truncated = False
