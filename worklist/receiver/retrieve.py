@@ -135,7 +135,7 @@ class Retrieval:
         for batch in _batches(files):
             try:
                 status = self._send_batch(batch, destination)
-            except call.Unreachable as error:
+            except (call.Unreachable, Invalid) as error:  # Invalid: our own certificates
                 log.warning("images not sent", reason=str(error))
                 for held in batch:
                     self._tally.note(held.sop_instance_uid, None)

@@ -1,13 +1,14 @@
 """Call a source: an association with it, opened with time limits and closed for certain."""
 
 import socket
+import ssl
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from pynetdicom import AE
+from pynetdicom import AE, evt
 from pynetdicom.presentation import PresentationContext
 
 from worklist import certificates, settings
@@ -38,22 +39,22 @@ def association(
         If the destination is called with TLS and the settings lack a certificate or a CA.
     """
     where = f"{destination.ae_title} at {destination.address}:{destination.port}"
-    _knock(destination, where)
+    tls = certificates.client_context(settings.current()) if destination.uses_tls else None
+    _knock(destination, where, tls)
     entity = AE(ae_title=destination.our_ae_title)
     entity.implementation_class_uid = file_meta.IMPLEMENTATION_CLASS_UID
     entity.implementation_version_name = file_meta.IMPLEMENTATION_VERSION_NAME
     entity.connection_timeout = CONNECTION_SECONDS
     entity.acse_timeout = entity.dimse_timeout = entity.network_timeout = ANSWER_SECONDS
-    tls = (
-        (certificates.client_context(settings.current()), destination.address) if destination.uses_tls else None
-    )
+    connections: list[socket.socket] = []
     opened = entity.associate(
         destination.address,
         destination.port,
         contexts=list(contexts),
         ae_title=destination.ae_title,
         ext_neg=list(roles),
-        tls_args=tls,
+        evt_handlers=[(evt.EVT_CONN_OPEN, _remember, [connections])],
+        tls_args=(tls, destination.address) if tls else None,
     )
     try:
         if opened.is_rejected:
@@ -66,7 +67,9 @@ def association(
     finally:
         if opened.is_established:
             opened.abort()
-        _close(opened)
+        # pynetdicom leaves them open if the peer was faster.
+        for connection in connections:
+            connection.close()
 
 
 def store(opened: Any, path: Path, message_id: int, originator: tuple[str, int]) -> int | None:
@@ -103,16 +106,20 @@ def pause_reactor(opened: Any) -> None:
         time.sleep(0.0005)
 
 
-def _knock(destination: Destination, where: str) -> None:
-    """Find out whether anybody listens: pynetdicom only logs why it could not connect, and leaks the socket."""
+def _knock(destination: Destination, where: str, tls: ssl.SSLContext | None) -> None:
+    """Find out who listens and why TLS fails: pynetdicom only logs that, and leaks the socket."""
+    address = (destination.address, destination.port)
     try:
-        socket.create_connection((destination.address, destination.port), timeout=CONNECTION_SECONDS).close()
+        connection = socket.create_connection(address, timeout=CONNECTION_SECONDS)
     except OSError as error:
         raise Unreachable(f"Nothing answers for {where}.") from error
+    try:
+        (tls.wrap_socket(connection, server_hostname=destination.address) if tls else connection).close()
+    except ssl.SSLError as error:
+        raise Unreachable(f"The TLS handshake with {where} failed: {certificates.reason(error)}.") from error
+    except OSError as error:
+        raise Unreachable(f"{where} was silent or hung up during the TLS handshake.") from error
 
 
-def _close(opened: Any) -> None:
-    """Close the socket, which pynetdicom leaves open if the peer was faster."""
-    connection = opened.dul.socket
-    if connection is not None and connection.socket is not None:
-        connection.socket.close()
+def _remember(event: Any, connections: list[socket.socket]) -> None:
+    connections.append(event.assoc.dul.socket.socket)

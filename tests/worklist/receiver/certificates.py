@@ -3,6 +3,10 @@
 import subprocess
 from pathlib import Path
 
+import pytest
+
+from tests.conftest import forget
+
 
 class Authority:
     """Issues certificates that its own certificate vouches for."""
@@ -38,3 +42,12 @@ class Authority:
     def _openssl(self, *arguments: str) -> None:
         command = ["openssl", *arguments]
         subprocess.run(command, cwd=self._folder, capture_output=True, check=True, timeout=60)
+
+
+def set_certificates(monkeypatch: pytest.MonkeyPatch, ours: Authority) -> None:
+    """Give the site a certificate, and let it trust those of the same authority."""
+    certificate, key = ours.issue("receiver")
+    monkeypatch.setenv("WORKLIST_TLS_CERTIFICATE", str(certificate))
+    monkeypatch.setenv("WORKLIST_TLS_KEY", str(key))
+    monkeypatch.setenv("WORKLIST_TLS_CLIENT_CA", str(ours.certificate))
+    forget()

@@ -18,7 +18,7 @@ from sqlalchemy import select
 from tests.conftest import Clock, RecordedJobs, forget
 from tests.ports import free_port
 from tests.worklist.datasets import DIGITAL_X_RAY, make_radiograph, new_uid
-from tests.worklist.receiver.certificates import Authority
+from tests.worklist.receiver.certificates import Authority, set_certificates
 from tests.worklist.receiver.commitment_peer import WELL_KNOWN, request
 from tests.worklist.receiver.modality import Site, eventually
 from workers import commitment, housekeeping
@@ -274,11 +274,11 @@ def test_source_with_tls_is_called_with_tls_and_must_show_a_certificate_we_trust
     receiving: Site,
     peer: Peer,
     sent_jobs: RecordedJobs,
-    tmp_path_factory: pytest.TempPathFactory,
+    ours: Authority,
+    others: Authority,
     monkeypatch: pytest.MonkeyPatch,
     is_trusted: bool,
 ) -> None:
-    ours, others = (Authority(tmp_path_factory.mktemp(name)) for name in ("ours", "others"))
     set_certificates(monkeypatch, ours)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(*(ours if is_trusted else others).issue("modality"))
@@ -298,15 +298,7 @@ def test_source_with_tls_is_called_with_tls_and_must_show_a_certificate_we_trust
     work(sent_jobs)
     server.shutdown()
     assert taken == ([ALL_COMMITTED] if is_trusted else [])
-    assert ("no association came about over TLS" in row().last_error) is not is_trusted
-
-
-def set_certificates(monkeypatch: pytest.MonkeyPatch, ours: Authority) -> None:
-    certificate, key = ours.issue("receiver")
-    monkeypatch.setenv("WORKLIST_TLS_CERTIFICATE", str(certificate))
-    monkeypatch.setenv("WORKLIST_TLS_KEY", str(key))
-    monkeypatch.setenv("WORKLIST_TLS_CLIENT_CA", str(ours.certificate))
-    forget()
+    assert ("unable to get local issuer certificate" in row().last_error) is not is_trusted
 
 
 def test_database_away_is_a_resource_limitation(receiving: Site, monkeypatch: pytest.MonkeyPatch) -> None:

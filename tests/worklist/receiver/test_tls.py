@@ -13,7 +13,7 @@ import pytest
 from tests.conftest import RecordedJobs, forget
 from tests.ports import free_port
 from tests.worklist.datasets import make_radiograph, write
-from tests.worklist.receiver.certificates import Authority
+from tests.worklist.receiver.certificates import Authority, set_certificates
 from tests.worklist.receiver.modality import (
     QUICK,
     Site,
@@ -54,28 +54,12 @@ class Secured(Site):
         return ("+tla", "+cf", str(self.ours.certificate))
 
 
-@pytest.fixture(scope="session")
-def ours(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    """The hospital's own certificate authority."""
-    return Authority(tmp_path_factory.mktemp("ours"))
-
-
-@pytest.fixture(scope="session")
-def others(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    """An authority that nobody here trusts."""
-    return Authority(tmp_path_factory.mktemp("others"))
-
-
 @pytest.fixture
 def configured(site: settings.Settings, ours: Authority, monkeypatch: pytest.MonkeyPatch) -> int:
     """Set certificate, key and client CA; return the TLS port."""
-    certificate, key = ours.issue("receiver")
     port = free_port()
-    monkeypatch.setenv("WORKLIST_TLS_CERTIFICATE", str(certificate))
-    monkeypatch.setenv("WORKLIST_TLS_KEY", str(key))
-    monkeypatch.setenv("WORKLIST_TLS_CLIENT_CA", str(ours.certificate))
     monkeypatch.setenv("WORKLIST_TLS_PORT", str(port))
-    forget()
+    set_certificates(monkeypatch, ours)
     return port
 
 
