@@ -6,13 +6,54 @@ PS3.15 B.12 (BCP 195 RFC 8996, 9325 TLS profile), RFC 9325 4.2 (its cipher suite
 """
 
 import ssl
+import threading
 from pathlib import Path
 
+from worklist import logs
 from worklist.errors import Invalid
 from worklist.settings import Settings
 
+log = logs.logger(__name__)
+
 CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20:DHE+AESGCM"
 """For TLS 1.2; those of TLS 1.3 are all good and not chosen here."""
+
+State = tuple[tuple[int, int, int] | None, ...]
+"""Inode, bytes and time of change of each file; None for one that cannot be looked at."""
+
+
+class ServerCertificates:
+    """What peers that call us are served with, read anew once one of its files has changed.
+
+    Raises
+    ------
+    Invalid
+        If the files cannot be used. Later ones that cannot are said once, and leave the former in use.
+    """
+
+    def __init__(self, current: Settings) -> None:
+        self._current = current
+        self._reading = threading.Lock()
+        # Before the files are read: what is written meanwhile is noticed the next time.
+        self._state = self._refused = _state(current)
+        self._context = server_context(current)
+
+    def context(self) -> ssl.SSLContext:
+        """Return the context for a new connection; those that are open keep theirs."""
+        with self._reading:
+            state = _state(self._current)
+            if state != self._state:
+                self._renew(state)
+            return self._context
+
+    def _renew(self, state: State) -> None:
+        try:
+            self._context, self._state = server_context(self._current), state
+            log.info("certificates renewed")
+        except (Invalid, OSError) as error:
+            if state != self._refused:
+                log.warning("certificates not renewed, the former stay in use", reason=str(error))
+            self._refused = state
 
 
 def server_context(current: Settings) -> ssl.SSLContext:
@@ -75,6 +116,18 @@ def _trust(context: ssl.SSLContext, path: str) -> None:
         context.load_verify_locations(path)
     except ssl.SSLError as error:
         raise Invalid(f"WORKLIST_TLS_CLIENT_CA={path} holds no PEM certificate: {reason(error)}.") from error
+
+
+def _state(current: Settings) -> State:
+    return tuple(map(_state_of, (current.tls_certificate, current.tls_key, current.tls_client_ca)))
+
+
+def _state_of(path: str) -> tuple[int, int, int] | None:
+    try:
+        found = Path(path).stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def _readable(name: str, path: str) -> None:

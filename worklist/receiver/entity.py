@@ -1,13 +1,12 @@
 """The application entity that modalities send to: what it accepts, and at which ports."""
 
 import errno
-import ssl
 from typing import Any
 
 from pynetdicom import AE, ALL_TRANSFER_SYNTAXES, evt
 from pynetdicom.sop_class import Verification
 
-from worklist import certificates
+from worklist.certificates import ServerCertificates
 from worklist.dicom import file_meta
 from worklist.errors import Unavailable
 from worklist.receiver import commitment, handlers, performed_step, query, retrieve
@@ -32,21 +31,23 @@ def listen(current: Settings, port: int) -> list[Any]:
     Invalid
         If TLS is asked for with files that cannot be used.
     """
-    context = certificates.server_context(current) if current.uses_tls else None
+    certificates = ServerCertificates(current) if current.uses_tls else None
     entity = application_entity(current)
-    if context is None:
+    if certificates is None:
         return [_bind(entity, current, port, "RECEIVER_PORT")]
     if current.tls_port == current.receiver_port:
-        return [_bind(entity, current, port, "TLS_PORT", context)]
+        return [_bind(entity, current, port, "TLS_PORT", certificates)]
     plain = _bind(entity, current, port, "RECEIVER_PORT")
     try:
-        return [plain, _bind(entity, current, current.tls_port, "TLS_PORT", context)]
+        return [plain, _bind(entity, current, current.tls_port, "TLS_PORT", certificates)]
     except BaseException:
         plain.server_close()
         raise
 
 
-def _bind(entity: AE, current: Settings, port: int, setting: str, context: ssl.SSLContext | None = None) -> Any:
+def _bind(
+    entity: AE, current: Settings, port: int, setting: str, certificates: ServerCertificates | None = None
+) -> Any:
     try:
         server = entity.make_server(
             (current.receiver_host, port),
@@ -61,13 +62,14 @@ def _bind(entity: AE, current: Settings, port: int, setting: str, context: ssl.S
                 (evt.EVT_C_FIND, query.on_c_find),
                 (evt.EVT_ESTABLISHED, retrieve.attach),
             ],
-            ssl_context=context,
-            server_class=HardenedServer if context is None else TlsServer,
+            server_class=TlsServer if certificates else HardenedServer,
             request_handler=HardenedHandler,
         )
     except OSError as error:
         raise Unavailable(_why_not(error, current.receiver_host, port, setting)) from error
     server.store = handlers.on_c_store
+    if certificates is not None:
+        server.certificates = certificates
     entity._servers.append(server)
     return server
 

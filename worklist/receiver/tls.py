@@ -16,6 +16,7 @@ from typing import Any
 from pynetdicom.timer import Timer
 
 from worklist import certificates, logs
+from worklist.certificates import ServerCertificates
 from worklist.receiver import hardening
 
 log = logs.logger(__name__)
@@ -27,11 +28,11 @@ MOST_HANDSHAKES = 128
 class TlsServer(hardening.HardenedServer):
     """A hardened server whose connections begin with a TLS handshake."""
 
+    certificates: ServerCertificates
+    """Kept from pynetdicom, which would make the handshake while accepting."""
+
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        # Taken away from pynetdicom, which would make the handshake while accepting.
-        self.context: ssl.SSLContext = arguments[4]
-        self.ssl_context: ssl.SSLContext | None = None
         self._handshakes = threading.BoundedSemaphore(MOST_HANDSHAKES)
 
     def verify_request(self, request: Any, client_address: Any) -> bool:
@@ -46,7 +47,8 @@ class TlsServer(hardening.HardenedServer):
     def finish_request(self, request: Any, client_address: Any) -> None:
         """Run the handshake and then the association, both in this connection's thread."""
         try:
-            secured = self.context.wrap_socket(request, server_side=True, do_handshake_on_connect=False)
+            context = self.certificates.context()
+            secured = context.wrap_socket(request, server_side=True, do_handshake_on_connect=False)
             self.connections[threading.current_thread()] = secured
             _shake_hands(secured)
         except (OSError, ValueError) as error:

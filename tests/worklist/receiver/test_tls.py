@@ -2,73 +2,26 @@
 
 import socket
 import ssl
-import subprocess
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import RecordedJobs, forget
-from tests.ports import free_port
 from tests.worklist.datasets import make_radiograph, write
-from tests.worklist.receiver.certificates import Authority, set_certificates
+from tests.worklist.receiver.certificates import Authority
 from tests.worklist.receiver.modality import (
-    QUICK,
-    Site,
     association_request,
     data_pdu,
     eventually,
     store_command,
 )
+from tests.worklist.receiver.secured import Secured, secured_connection
 from worklist import settings
 from worklist.errors import Invalid, Unavailable
 from worklist.receiver import hardening, scp
 
 SILENT = 1.5
-
-
-@dataclass
-class Secured(Site):
-    """A receiver with TLS; ``tls`` is what peers need."""
-
-    ours: Authority
-
-    def __post_init__(self) -> None:
-        Site.__init__(self)
-        self.tls_port = int(self.receiver.servers[-1].server_address[1])
-
-    def send(self, path: Path, *options: str) -> subprocess.CompletedProcess[str]:
-        """Send with DCMTK over TLS."""
-        command = ["storescu", "-v", *options, "127.0.0.1", str(self.tls_port), str(path)]
-        return subprocess.run(command, capture_output=True, text=True, env=QUICK, timeout=60)
-
-    def as_peer(self, authority: Authority, name: str = "modality", **values: int) -> tuple[str, ...]:
-        """Return DCMTK's options to show a certificate and to trust ours."""
-        certificate, key = authority.issue(name, **values)
-        return ("+tls", str(key), str(certificate), "+cf", str(self.ours.certificate))
-
-    def anonymously(self) -> tuple[str, ...]:
-        """Return DCMTK's options to show no certificate."""
-        return ("+tla", "+cf", str(self.ours.certificate))
-
-
-@pytest.fixture
-def configured(site: settings.Settings, ours: Authority, monkeypatch: pytest.MonkeyPatch) -> int:
-    """Set certificate, key and client CA; return the TLS port."""
-    port = free_port()
-    monkeypatch.setenv("WORKLIST_TLS_PORT", str(port))
-    set_certificates(monkeypatch, ours)
-    return port
-
-
-@pytest.fixture
-def secured(configured: int, ours: Authority, sent_jobs: RecordedJobs) -> Iterator[Secured]:
-    """A receiver that wants client certificates."""
-    running = Secured(ours)
-    yield running
-    running.receiver.stop(1)
 
 
 @pytest.fixture
@@ -282,19 +235,3 @@ def trickles(peer: socket.socket) -> bool:
     except OSError:
         return False
     return True
-
-
-def secured_connection(secured: Secured, ours: Authority, version: ssl.TLSVersion) -> ssl.SSLSocket:
-    """Open a TLS connection of one version."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False
-    context.load_verify_locations(ours.certificate)
-    context.load_cert_chain(*ours.issue("modality"))
-    context.set_ciphers("ALL:@SECLEVEL=0")
-    context.minimum_version = context.maximum_version = version
-    plain = socket.create_connection(("127.0.0.1", secured.tls_port), timeout=20)
-    try:
-        return context.wrap_socket(plain)
-    except BaseException:
-        plain.close()
-        raise
