@@ -5,7 +5,8 @@ out sees nothing, and a study that is opened again comes without its 6 MB. All e
 """
 
 import gzip
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
@@ -65,9 +66,15 @@ def heat_map(instance_id: int) -> ResponseReturnValue:
 def _copy(instance_id: int) -> Path:
     with database.reading() as session:
         file_path = image_detail.image_file(session, instance_id)
-    # The viewer begins the sentence: "This image could not be shown: ".
-    try:
+    with reasons():
         return ensure_display_copy(instance_id, file_path)
+
+
+@contextmanager
+def reasons() -> Iterator[None]:
+    """Say why an image is not shown as the end of a sentence, which the page begins."""
+    try:
+        yield
     except Invalid as error:
         raise Invalid(f"{str(error).removeprefix('cannot be analysed: ')}.") from error
     except NotFound as error:

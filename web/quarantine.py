@@ -2,18 +2,20 @@
 
 from dataclasses import dataclass
 
-from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from web import security
+from web import pixels, security
 from web.administration import administrators_only
 from web.shown import person_name
 from web.study import date_words
-from worklist import database
+from worklist import audit, database
+from worklist.dicom.display_copy import FORMAT_VERSION
 from worklist.intake import decisions, held_files
 from worklist.intake.held_files import HeldFile
 from worklist.intake.identity import SetAside
 from worklist.tables import Quarantined, QuarantineKind, Resolution, Study
+from worklist.triage.display import preview
 from worklist.triage.policy import first_rank_key
 
 bp = Blueprint("quarantine", __name__, url_prefix="/admin/quarantine")
@@ -139,6 +141,25 @@ def reopen(quarantined_id: int) -> ResponseReturnValue:
         decisions.reopen(session, quarantined_id, who=security.person().username)
     flash("Taken up again.")
     return redirect(url_for(".page"), 303)
+
+
+@bp.get("/<int:quarantined_id>/picture")
+@administrators_only
+def picture(quarantined_id: int) -> ResponseReturnValue:
+    """Send a small picture of an image, and note who sees it."""
+    with database.reading() as session:
+        row = held_files.held_file(session, quarantined_id)
+    response = Response(mimetype="image/png")
+    tag = f"{row.sha256}-{FORMAT_VERSION}"
+    response.set_etag(tag)
+    response.headers["Cache-Control"] = "private, no-cache"
+    response.headers["Vary"] = "Cookie"
+    if not request.if_none_match.contains(tag):
+        with pixels.reasons():
+            response.data = preview(row.file_path)
+    with database.transaction() as session:
+        audit.record(session, security.person().username, "quarantine.seen", about=("quarantined", row.id))
+    return response.make_conditional(request)
 
 
 def beside(held: HeldFile) -> Shown:

@@ -19,6 +19,7 @@ ACTIONS = (
     "instance.quarantined",
     "association.refused",
     "context.refused",
+    "quarantine.seen",
     "quarantine.filed",
     "quarantine.checked",
     "quarantine.discarded",

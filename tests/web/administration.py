@@ -3,6 +3,7 @@
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
+import numpy as np
 from sqlalchemy import select
 
 from tests.worklist.datasets import make_radiograph, write
@@ -15,6 +16,17 @@ from worklist.tables import Source
 from worklist.triage.policy import first_rank_key
 
 PATIENT = "OTHER^Otto"
+# Without them the pixels of an image cannot be read.
+READABLE = {
+    "BitsAllocated": 16,
+    "BitsStored": 12,
+    "HighBit": 11,
+    "PixelRepresentation": 0,
+    "SamplesPerPixel": 1,
+    "PhotometricInterpretation": "MONOCHROME2",
+    "WindowCenter": 2048,
+    "WindowWidth": 4096,
+}
 
 
 def receive(ae_title: str, address: str, **values: object) -> int | None:
@@ -38,7 +50,10 @@ def receive(ae_title: str, address: str, **values: object) -> int | None:
 
 
 def hold_images(ae_title: str, address: str) -> list[int]:
-    """Receive a study, an image of another patient in it, and one of its UIDs in another study."""
+    """Receive a study, an image of another patient in it, and one of its UIDs in another study.
+
+    The image of the other patient grows brighter to the right; the pixels of the other cannot be read.
+    """
     first = make_radiograph(
         PatientName="EXAMPLE^Rita",
         PatientBirthDate="19700412",
@@ -50,7 +65,9 @@ def hold_images(ae_title: str, address: str) -> list[int]:
     receive(ae_title, address, **same)
     uid = {"StudyInstanceUID": first.StudyInstanceUID}
     other = {"PatientName": PATIENT, "PatientBirthDate": "19880131", "PatientSex": "M", "PatientID": "P-2"}
-    wrong_patient = receive(ae_title, address, **{**uid, **other, "AccessionNumber": "A-20260302-7"})
+    ramp = np.tile(np.linspace(0, 4095, 400).astype("<u2"), (600, 1))
+    pixels = {**READABLE, "Rows": 600, "Columns": 400, "PixelData": ramp.tobytes()}
+    wrong_patient = receive(ae_title, address, **{**uid, **other, **pixels, "AccessionNumber": "A-20260302-7"})
     elsewhere = {**same, "StudyInstanceUID": first.StudyInstanceUID + ".7", "StudyDescription": "Hand right"}
     wrong_study = receive(ae_title, address, **elsewhere)
     assert wrong_patient

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from sqlalchemy import Select, func, or_, select
 from sqlalchemy.orm import Session, joinedload
 
+from worklist.errors import NotFound
 from worklist.tables import Quarantined, Study
 from worklist.tables.quarantine import IS_OPEN
 
@@ -43,6 +44,20 @@ def decided_lately(session: Session, *, limit: int) -> list[HeldFile]:
     decided = _rows().where(Quarantined.resolved_at.is_not(None))
     rows = session.scalars(decided.order_by(Quarantined.resolved_at.desc()).limit(limit)).all()
     return _with_studies(session, rows)
+
+
+def held_file(session: Session, quarantined_id: int) -> Quarantined:
+    """Return the row of a file, whatever was decided.
+
+    Raises
+    ------
+    NotFound
+        If there is none with this id.
+    """
+    row = session.get(Quarantined, quarantined_id)
+    if row is None:
+        raise NotFound("There is no such file in the quarantine.")
+    return row
 
 
 def _rows() -> Select[Quarantined]:

@@ -12,6 +12,7 @@ from worklist.dicom.display_copy import (
     write_display_copy,
 )
 from worklist.dicom.pixels import displayed_greys
+from worklist.dicom.preview import preview_png
 
 # Decoding takes a few times the image's size in memory, and the page asks for several images at once.
 _one_at_a_time = threading.Lock()
@@ -40,6 +41,20 @@ def ensure_display_copy(instance_id: int, file_path: str) -> Path:
             if not _is_there(name):
                 write_display_copy(displayed_greys(archive.path_of(file_path)), name)
     return name
+
+
+def preview(file_path: str) -> bytes:
+    """Return a small picture of an image as a PNG file; it is kept nowhere.
+
+    Raises
+    ------
+    NotFound
+        If the file is missing in the archive.
+    CannotDecode
+        If there is no image in it that can be shown.
+    """
+    with _one_at_a_time:
+        return preview_png(displayed_greys(archive.path_of(file_path)))
 
 
 def _is_there(name: Path) -> bool:

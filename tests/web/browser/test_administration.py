@@ -61,6 +61,19 @@ def test_empty_pages_are_accessible(people: None, administrator: Page, page_name
     expect(administrator.locator(".empty")).to_be_visible()
 
 
+def test_picture_is_shown_and_where_there_is_none_the_reason(busy: list[int], administrator: Page) -> None:
+    administrator.goto(administrator.url.rstrip("/") + "/admin/quarantine")
+    with_pixels = administrator.get_by_role("article", name="Names another patient than its study")
+    picture = with_pixels.get_by_role("img", name="This image, small")
+    picture.scroll_into_view_if_needed()
+    expect(picture).to_have_js_property("naturalWidth", 320)
+    without = administrator.get_by_role("article", name="Is known in another study")
+    without.scroll_into_view_if_needed()
+    expect(without).to_contain_text("No picture: Bits Allocated (0028,0100) is None, not 8 or 16.")
+    expect(without.get_by_role("img")).to_have_count(0)
+    assert violations(administrator) == []
+
+
 def test_image_is_filed_with_the_keyboard_alone(busy: list[int], administrator: Page) -> None:
     administrator.get_by_role("link", name="Administration 2 held back").press("Enter")
     expect(administrator.get_by_role("heading", level=1)).to_have_text("Images that are held back")
