@@ -12,12 +12,10 @@ import click
 from worklist import accounts, database, logs, schema, settings
 from worklist.classifiers import versions
 from worklist.errors import WorklistError
-from worklist.intake import sources
+from worklist.source_commands import WHO, source
 from worklist.tables import Role
 from worklist.triage import policy
 from worklist.triage.ranking import Policy
-
-WHO = "command line"
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -157,37 +155,7 @@ def list_classifiers() -> None:
             click.echo(f"{version.name}  {version.state}{demo}")
 
 
-@worklist.group()
-def source() -> None:
-    """Say who may send images: a calling AE title at an address."""
-
-
-@source.command(name="add")
-@click.argument("ae_title")
-@click.argument("address")
-@click.option("--name", default="", help="What people call it.")
-@click.option(
-    "--port",
-    type=click.IntRange(1, 65535),
-    help="Where it listens itself, for answers to commitment requests and images it asks for.",
-)
-@click.option("--tls/--no-tls", default=None, help="Call it with TLS.")
-def add_source(ae_title: str, address: str, name: str, port: int | None, tls: bool | None) -> None:
-    """Let AE_TITLE at ADDRESS send images; again with options: change them."""
-    with database.transaction() as session:
-        sources.add(session, ae_title, address, name=name, port=port, uses_tls=tls, who=WHO)
-    click.echo(f"{ae_title} at {address} may send images.")
-
-
-@source.command(name="list")
-def list_sources() -> None:
-    """List all sources and when they were last seen."""
-    with database.reading() as session:
-        for row in sources.all_sources(session):
-            state = "may send" if row.is_enabled else "refused"
-            listens = f"  listens at {row.port}{' with TLS' if row.uses_tls else ''}" if row.port else ""
-            seen = f"{row.last_seen_at:%Y-%m-%d %H:%M} UTC"
-            click.echo(f"{row.ae_title} at {row.address}  {state}{listens}  last seen {seen}")
+worklist.add_command(source)
 
 
 @worklist.command()

@@ -110,11 +110,6 @@ def _order() -> list[int]:
         return list(session.scalars(select(Study.id).order_by(Study.rank_key)))
 
 
-def test_source_is_added_and_listed(site: settings.Settings, capsys: pytest.CaptureFixture[str]) -> None:
-    assert _run(capsys, "source", "add", "ROOM-1", "192.0.2.7")[0] == 0
-    assert "ROOM-1 at 192.0.2.7  may send" in _run(capsys, "source", "list")[1]
-
-
 def test_card_without_its_weights_is_refused_in_words(
     site: settings.Settings, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

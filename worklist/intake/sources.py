@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime
 from ipaddress import IPv6Address, ip_address
+from typing import Any
 
 from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import Session
@@ -189,12 +190,15 @@ def add(
     ae_title: str,
     address: str,
     *,
-    name: str = "",
-    port: int | None = None,
-    uses_tls: bool | None = None,
     who: str,
+    **given: Any,
 ) -> Source:
     """Let somebody send; a source that is there already is switched on, and keeps what is not given.
+
+    Parameters
+    ----------
+    given
+        Attributes of `Rules`.
 
     Raises
     ------
@@ -207,10 +211,7 @@ def add(
     _insert(session, ae_title, address, who=who)
     source = session.scalars(NAMED, {"ae_title": ae_title, "address": address}).one()
     switch(session, source.id, is_enabled=True, who=who)
-    before = rules_of(source)
-    tls = before.uses_tls if uses_tls is None else uses_tls
-    rules = replace(before, name=name or before.name, port=port or before.port, uses_tls=tls)
-    change(session, source.id, rules, who=who)
+    change(session, source.id, replace(rules_of(source), **given), who=who)
     return source
 
 
