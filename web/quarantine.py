@@ -14,6 +14,7 @@ from worklist.dicom.display_copy import FORMAT_VERSION
 from worklist.intake import decisions, held_files
 from worklist.intake.held_files import HeldFile
 from worklist.intake.identity import SetAside
+from worklist.receiver import ownership
 from worklist.tables import Quarantined, QuarantineKind, Resolution, Study
 from worklist.triage.display import preview
 from worklist.triage.policy import first_rank_key
@@ -101,6 +102,7 @@ def file(quarantined_id: int) -> ResponseReturnValue:
             who=security.person().username,
             note=request.form.get("note", ""),
             first_rank_key=first_rank_key,
+            owner=ownership.own_name(),
         )
     flash(f"Filed in study {registered.study_id}. Its readers are warned of what contradicts.")
     return redirect(url_for(".page"), 303)
@@ -112,8 +114,13 @@ def check(quarantined_id: int) -> ResponseReturnValue:
     """File an image if nothing contradicts any more; say what does otherwise."""
     try:
         with database.transaction() as session:
-            who = security.person().username
-            decisions.check_again(session, quarantined_id, who=who, first_rank_key=first_rank_key)
+            decisions.check_again(
+                session,
+                quarantined_id,
+                who=security.person().username,
+                first_rank_key=first_rank_key,
+                owner=ownership.own_name(),
+            )
         flash("Nothing contradicts any more: it is filed in its study.")
     except SetAside as why:
         with database.transaction() as session:

@@ -230,8 +230,14 @@ def quarantine(kept: Kept) -> Kept:
     return replace(kept, file_path=_relative(target))
 
 
-def release(file_path: str, released_at: datetime) -> Kept:
+def release(file_path: str, released_at: datetime, owner: str) -> Kept:
     """Give a quarantined file a place among the kept ones; it is still in the quarantine until removed.
+
+    Parameters
+    ----------
+    owner
+        Whose name the file gets, as those in the spool do: a receiver that starts would take a file without a
+        living owner and without rows for one that was left behind, and move it away before its rows are there.
 
     Raises
     ------
@@ -243,12 +249,11 @@ def release(file_path: str, released_at: datetime) -> Kept:
     source = path_of(file_path)
     with disk_errors():
         folder = _day_folder(released_at.date())
-        target = folder / f"{uuid4().hex}.dcm"
+        target = folder / f"{owner}-{uuid4().hex}.dcm"
         try:
             os.link(source, target)
         except OSError:  # not every file system has links
-            shutil.copyfile(source, target)
-            _sync(target)
+            _copy(source, target, spool_folder() / owner / f"{target.stem}.part")
         _sync(folder)
     return describe(_relative(target))
 
@@ -278,6 +283,16 @@ def _day_folder(day: date) -> Path:
             _sync(parent)
         _synced.add(folder)
     return folder
+
+
+def _copy(source: Path, target: Path, part: Path) -> None:
+    """Copy a file by way of the spool: a crash must not leave half of it among the kept ones."""
+    try:
+        shutil.copyfile(source, part)
+        _sync(part)
+        part.rename(target)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def _digest(path: Path) -> tuple[str, int]:

@@ -1,5 +1,6 @@
 """Files on disk: where they go, in which order, and what happens when the disk does not want them."""
 
+import errno
 import os
 import shutil
 from datetime import UTC, date, datetime
@@ -103,7 +104,8 @@ def test_files_since_a_day_leave_older_ones_out(site: Settings) -> None:
 
 def test_released_file_is_in_both_places_until_it_is_removed_in_the_quarantine(site: Settings) -> None:
     held = archive.quarantine(spooled().keep(MORNING))
-    released = archive.release(held.file_path, MORNING)
+    released = archive.release(held.file_path, MORNING, "owner")
+    assert released.file_path.startswith("2026/03/02/owner-")
     assert (released.sha256, released.file_bytes) == (held.sha256, held.file_bytes)
     assert list(archive.files_since(date(2025, 1, 1))) == [released.file_path]
     assert archive.quarantined_files() == [held.file_path]
@@ -113,9 +115,48 @@ def test_released_file_is_in_both_places_until_it_is_removed_in_the_quarantine(s
 
 def test_released_file_that_is_set_aside_again_is_in_the_quarantine_only(site: Settings) -> None:
     held = archive.quarantine(spooled().keep(MORNING))
-    assert archive.quarantine(archive.release(held.file_path, MORNING)) == held
+    assert archive.quarantine(archive.release(held.file_path, MORNING, "owner")) == held
     assert list(archive.files_since(date(2025, 1, 1))) == []
     assert archive.quarantined_files() == [held.file_path]
+
+
+@pytest.fixture
+def without_links(site: Settings, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A file system that has no links, and the spool folder of an owner."""
+
+    def refuse(*_arguments: object) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", refuse)
+    folder = archive.spool_folder() / "owner"
+    folder.mkdir()
+    return folder
+
+
+def test_file_is_released_where_there_are_no_links(without_links: Path) -> None:
+    held = archive.quarantine(spooled(b"abc").keep(MORNING))
+    released = archive.release(held.file_path, MORNING, "owner")
+    assert archive.path_of(released.file_path).read_bytes() == b"abc"
+    assert released.sha256 == held.sha256
+    assert list(without_links.iterdir()) == []
+
+
+def test_half_a_copy_is_never_among_the_kept_files(
+    without_links: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = archive.quarantine(spooled(b"abc").keep(MORNING))
+    seen: list[list[str]] = []
+
+    def fill_the_disk(_source: Path, target: Path) -> None:
+        target.write_bytes(b"a")
+        seen.append(list(archive.files_since(date(2025, 1, 1))))
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(shutil, "copyfile", fill_the_disk)
+    with pytest.raises(Unavailable, match="No space left"):
+        archive.release(held.file_path, MORNING, "owner")
+    assert seen == [[]]
+    assert list(archive.files_since(date(2025, 1, 1))) == list(without_links.iterdir()) == []
 
 
 def test_archive_folder_that_cannot_be_made_is_unavailable(site: Settings) -> None:

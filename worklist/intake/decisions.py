@@ -20,11 +20,16 @@ SHARED_INSTANCE = "An image of this study is in another study too, under the sam
 
 
 def file_in_study(
-    session: Session, quarantined_id: int, *, who: str, note: str, first_rank_key: FirstRankKey
+    session: Session, quarantined_id: int, *, who: str, note: str, first_rank_key: FirstRankKey, owner: str
 ) -> Registered:
     """File an image in the study it names, although it contradicts what is known.
 
     An image that is in another study as well stays there; readers of both are warned.
+
+    Parameters
+    ----------
+    owner
+        Name of this process in the archive's spool; handed in, because only receivers know of it.
 
     Raises
     ------
@@ -37,7 +42,7 @@ def file_in_study(
     if row.kind is QuarantineKind.UNREADABLE:
         raise Invalid("This file cannot be understood, so no study can be found for it: discard it.")
     note = _checked(note)
-    registered = _register(session, row, first_rank_key, is_decided=True)
+    registered = _register(session, row, first_rank_key, owner, is_decided=True)
     if row.kind is QuarantineKind.OTHER_STUDY:
         _warn_of_shared_instance(session, row.sop_instance_uid)
     _decide(session, row, Resolution.FILED, who=who, note=note)
@@ -46,8 +51,15 @@ def file_in_study(
     return registered
 
 
-def check_again(session: Session, quarantined_id: int, *, who: str, first_rank_key: FirstRankKey) -> Registered:
+def check_again(
+    session: Session, quarantined_id: int, *, who: str, first_rank_key: FirstRankKey, owner: str
+) -> Registered:
     """File an image in its study if nothing contradicts any more.
+
+    Parameters
+    ----------
+    owner
+        As for `file_in_study`.
 
     Raises
     ------
@@ -59,7 +71,7 @@ def check_again(session: Session, quarantined_id: int, *, who: str, first_rank_k
         If somebody has decided already.
     """
     row = _undecided(session, quarantined_id)
-    registered = _register(session, row, first_rank_key, is_decided=False)
+    registered = _register(session, row, first_rank_key, owner, is_decided=False)
     _decide(session, row, Resolution.FITS, who=who, note="")
     about = ("quarantined", row.id)
     audit.record(session, who, "quarantine.checked", about=about, study_id=registered.study_id)
@@ -109,11 +121,11 @@ def _decide(session: Session, row: Quarantined, resolution: Resolution, *, who: 
 
 
 def _register(
-    session: Session, row: Quarantined, first_rank_key: FirstRankKey, *, is_decided: bool
+    session: Session, row: Quarantined, first_rank_key: FirstRankKey, owner: str, *, is_decided: bool
 ) -> Registered:
     """Register the file from a place outside of the quarantine, and empty its place there after the commit."""
     header, held_path = _header(session, row), row.file_path
-    kept = archive.release(held_path, clock.now())
+    kept = archive.release(held_path, clock.now(), owner)
     try:
         registered = register(
             session,

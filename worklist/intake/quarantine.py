@@ -45,7 +45,7 @@ def hold(
     states = {"state": QuarantineState.OPEN, "times_received": 1, "note": "", "resolved_by": ""}
     new_id = insert_unless_there(session, Quarantined, {**found, **first, **of_source, **states})
     if new_id is None:
-        return _note_again(session, kept, found)
+        return _note_again(session, kept, found, source)
     _announce(session, new_id, found)
     return new_id
 
@@ -79,8 +79,13 @@ def open_again(row: Quarantined) -> None:
     row.note, row.resolved_by, row.resolved_at = "", "", None
 
 
-def _note_again(session: Session, kept: Kept, found: dict[str, object]) -> int:
+def _note_again(session: Session, kept: Kept, found: dict[str, object], source: Source | None) -> int:
     row = session.scalars(for_update().where(Quarantined.sha256 == kept.sha256)).one()
+    if source is None and row.file_path == kept.file_path:
+        # Found in the archive just before its receiver made the row, which says more than we know.
+        return row.id
+    if source is not None and row.source_id is None:
+        row.source_id = source.id  # the other way round
     row.times_received += 1
     row.last_received_at = clock.now()
     if row.resolution is not Resolution.DISCARDED:

@@ -1,9 +1,9 @@
 """Which process a file belongs to, so that several can work on one archive at the same time.
 
-Each receiver, and each web server that images come to, has a folder of its own in the spool, and beside it a
-lock that the kernel lets go when the process ends, however that happens. The folder's name is the beginning of
-the names of its files, in the spool and later in the archive. So whoever starts knows of each file without rows
-whether a dead process left it, or a living one is about to register it.
+Each receiver, and each web server that images come to or are filed by, has a folder of its own in the spool,
+and beside it a lock that the kernel lets go when the process ends, however that happens. The folder's name is
+the beginning of the names of its files, in the spool and later in the archive. So whoever starts knows of each
+file without rows whether a dead process left it, or a living one is about to register it.
 """
 
 import fcntl
@@ -81,7 +81,8 @@ def own_spool(*, is_alone: bool) -> Iterator[None]:
 def own_name() -> str:
     """Return the name of this process's spool folder, which is there.
 
-    A process that is no receiver, but keeps images that come over the web, has one from its first image on.
+    A process that is no receiver, but keeps images that come over the web or leave the quarantine, has one from
+    its first image on.
     """
     folder = archive.spool_folder()
     with _claiming:

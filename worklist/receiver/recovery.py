@@ -12,7 +12,7 @@ from sqlalchemy import func, select
 from worklist import archive, clock, database, logs
 from worklist.archive import Kept
 from worklist.dicom.header import InstanceHeader, read_header
-from worklist.errors import Conflict, Invalid
+from worklist.errors import Conflict, Invalid, NotFound
 from worklist.intake import quarantine
 from worklist.intake.register import register
 from worklist.receiver import ownership
@@ -61,12 +61,26 @@ def adopt_orphans(dead: Dead) -> int:
 
 
 def adopt_set_aside() -> int:
-    """Give the files of the quarantine that have none their rows, as if they came now; return how many."""
+    """Give the files of the quarantine that have none their rows, as if they came now; return how many.
+
+    Notes
+    -----
+    These files are named after their content, not after an owner: a living receiver may be about to make the
+    row of one, or a web server to remove one that was filed. Both lose nothing by it. The row is made once,
+    whoever comes first, and keeps the source (`quarantine.hold`); a file that is in its study already is found
+    there.
+    """
+    # Files first: a file that comes later is its receiver's business, and one that goes later has its rows.
+    files = archive.quarantined_files()
     with database.reading() as session:
         known = set(session.scalars(select(Quarantined.file_path)))
-    orphans = [path for path in archive.quarantined_files() if path not in known]
+    orphans = [path for path in files if path not in known]
     for path in orphans:
-        _adopt(archive.release(path, clock.now()))
+        try:
+            released = archive.release(path, clock.now(), ownership.own_name())
+        except NotFound:  # removed a moment ago, by the web server that filed it
+            continue
+        _adopt(released)
         if not _is_held(path):
             archive.remove(path)
     return len(orphans)

@@ -2,12 +2,14 @@
 
 import pytest
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from tests.conftest import RecordedJobs
 from tests.web.administration import hold_images, receive
 from worklist import archive, database
 from worklist.errors import Conflict
 from worklist.intake import decisions, held_files, sources
+from worklist.receiver import ownership
 from worklist.settings import Settings
 from worklist.tables import Instance, Quarantined, Resolution, Study
 from worklist.triage.policy import first_rank_key
@@ -19,6 +21,17 @@ def held(site: Settings, sent_jobs: RecordedJobs) -> list[int]:
     with database.transaction() as session:
         sources.add(session, "CR-ROOM1", "10.0.0.7", who="adam")
     return hold_images("CR-ROOM1", "10.0.0.7")
+
+
+def file_it(session: Session, quarantined_id: int) -> None:
+    decisions.file_in_study(
+        session,
+        quarantined_id,
+        who="adam",
+        note="It is right.",
+        first_rank_key=first_rank_key,
+        owner=ownership.own_name(),
+    )
 
 
 def test_page_has_file_source_and_studies_together(held: list[int]) -> None:
@@ -38,9 +51,7 @@ def test_discarded_taken_up_again_and_filed(held: list[int]) -> None:
         with database.transaction() as session:
             decisions.reopen(session, quarantined_id, who="adam")
         with database.transaction() as session:
-            decisions.file_in_study(
-                session, quarantined_id, who="adam", note="It is right.", first_rank_key=first_rank_key
-            )
+            file_it(session, quarantined_id)
     with database.reading() as session:
         assert [one.file.resolution for one in held_files.decided_lately(session, limit=10)] == [
             Resolution.FILED,
@@ -67,7 +78,7 @@ def test_failed_filing_leaves_the_file_in_the_quarantine_alone(
 
     monkeypatch.setattr(decisions, "register", fail)
     with pytest.raises(RuntimeError), database.transaction() as session:
-        decisions.file_in_study(session, held[0], who="adam", note="Yes.", first_rank_key=first_rank_key)
+        file_it(session, held[0])
     with database.reading() as session:
         row = session.get_one(Quarantined, held[0])
     assert (row.resolution, archive.has(row.file_path)) == (None, True)

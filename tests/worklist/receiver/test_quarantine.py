@@ -63,13 +63,24 @@ def other_study(receiving: Site) -> Any:
 def file_it(quarantined_id: int, note: str = "The technologist confirmed it.") -> Any:
     with database.transaction() as session:
         return decisions.file_in_study(
-            session, quarantined_id, who="adam", note=note, first_rank_key=first_rank_key
+            session,
+            quarantined_id,
+            who="adam",
+            note=note,
+            first_rank_key=first_rank_key,
+            owner=ownership.own_name(),
         )
 
 
 def check(quarantined_id: int) -> Any:
     with database.transaction() as session:
-        return decisions.check_again(session, quarantined_id, who="adam", first_rank_key=first_rank_key)
+        return decisions.check_again(
+            session,
+            quarantined_id,
+            who="adam",
+            first_rank_key=first_rank_key,
+            owner=ownership.own_name(),
+        )
 
 
 def discard(quarantined_id: int, note: str = "Test image.") -> None:
