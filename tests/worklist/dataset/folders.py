@@ -1,0 +1,56 @@
+"""Folders of labelled images that the tests know, and readers that keep what they are told."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from worklist.dataset import mura
+from worklist.dataset.faults import Fault, FaultKind
+from worklist.dataset.record import LabelledImage
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A drawn data set and what was drawn."""
+
+    folder: Path
+    images: list[LabelledImage]
+
+    def moved(self, folder: Path) -> "Drawn":
+        """Return the same after it was moved."""
+        return Drawn(folder, [replace(image, path=folder / image.name) for image in self.images])
+
+    def edit(self, name: str, old: str, new: str) -> None:
+        """Replace a text that a list must contain."""
+        path = self.folder / name
+        text = path.read_text()
+        assert old in text
+        path.write_text(text.replace(old, new))
+
+    def append(self, name: str, text: str) -> None:
+        """Add to the end of a list."""
+        with (self.folder / name).open("a") as file:
+            file.write(text)
+
+
+@dataclass(frozen=True)
+class Read:
+    """What a reader yielded and what it told."""
+
+    images: list[LabelledImage]
+    faults: list[Fault]
+
+    def told(self) -> list[tuple[FaultKind, str]]:
+        """Return kind and path of each fault."""
+        return [(fault.kind, fault.path) for fault in self.faults]
+
+    def only(self, kind: FaultKind) -> Fault:
+        """Return the only fault, which must be of this kind."""
+        (fault,) = self.faults
+        assert fault.kind is kind
+        return fault
+
+
+def read_mura(folder: Path) -> Read:
+    """Read a folder in MURA's layout."""
+    faults: list[Fault] = []
+    return Read(list(mura.images(folder, faults.append)), faults)
