@@ -3,6 +3,9 @@
 record        one image and its label; images of one study
 faults        what is wrong in a folder, each in a sentence with its path
 mura          the layout of MURA-v1.1: four lists beside folders of PNG files
+labels        a table of labels for DICOM files
+dicom_folder  DICOM files beside such a table
+layouts       which of the two a folder is
 synthesis     a folder in MURA's layout from drawn radiographs
 
 Reading needs neither OpenCV nor TensorFlow, and no reader holds pixels.

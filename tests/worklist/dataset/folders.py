@@ -3,9 +3,13 @@
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from worklist.dataset import mura
+import numpy as np
+
+from tests.worklist.datasets import DIGITAL_X_RAY, make_radiograph, write
+from worklist.dataset import dicom_folder, mura
 from worklist.dataset.faults import Fault, FaultKind
 from worklist.dataset.record import LabelledImage
+from worklist.intake import scope
 
 
 @dataclass(frozen=True)
@@ -54,3 +58,36 @@ def read_mura(folder: Path) -> Read:
     """Read a folder in MURA's layout."""
     faults: list[Fault] = []
     return Read(list(mura.images(folder, faults.append)), faults)
+
+
+def read_dicom(folder: Path, table: str = "labels.csv") -> Read:
+    """Read a folder of DICOM files."""
+    faults: list[Fault] = []
+    images = dicom_folder.images(folder, folder / table, scope.judge, faults.append)
+    return Read(list(images), faults)
+
+
+def put(folder: Path, name: str, **values: object) -> tuple[str, str]:
+    """Write a DICOM file of random pixels; return its study and SOP instance UID."""
+    seed = sum(name.encode())
+    pixels = np.random.default_rng(seed).integers(0, 4096, (8, 8), dtype=np.uint16)
+    image = {
+        "SOPClassUID": DIGITAL_X_RAY,
+        "BitsAllocated": 16,
+        "BitsStored": 12,
+        "HighBit": 11,
+        "PixelRepresentation": 0,
+        "SamplesPerPixel": 1,
+        "PhotometricInterpretation": "MONOCHROME2",
+        "PixelData": pixels.tobytes(),
+    }
+    dataset = make_radiograph(**{**image, **values})
+    path = folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write(dataset, path)
+    return dataset.StudyInstanceUID, dataset.SOPInstanceUID
+
+
+def label(folder: Path, *lines: str, name: str = "labels.csv") -> None:
+    """Write a table of labels."""
+    (folder / name).write_text("\n".join(lines) + "\n", encoding="utf-8")

@@ -1,12 +1,16 @@
 """MURA's layout: what the lists say is read, and whatever else there is is told."""
 
 import shutil
+from pathlib import Path
 
 import pytest
 
 from tests.worklist.dataset.folders import Drawn, read_mura
 from worklist.dataset.faults import FaultKind
+from worklist.dataset.layouts import labelled_folder
 from worklist.dataset.record import Split
+from worklist.errors import Invalid
+from worklist.intake import scope
 from worklist.tables import BodyPart
 
 TRAIN_IMAGES, TRAIN_LABELS = "train_image_paths.csv", "train_labeled_studies.csv"
@@ -159,3 +163,14 @@ def test_every_image_of_a_missing_folder_is_told(copy: Drawn) -> None:
     valid = [image.name for image in copy.images if image.split is Split.VALID]
     assert found.images == [image for image in copy.images if image.split is Split.TRAIN]
     assert found.told() == [(FaultKind.MISSING, name) for name in valid]
+
+
+def test_folder_that_an_archive_was_unpacked_into_is_found(drawn: Drawn) -> None:
+    source = labelled_folder(drawn.folder.parent, scope.judge)
+    assert source.folder == drawn.folder
+    assert list(source.images(lambda fault: None)) == drawn.images
+
+
+def test_folder_of_neither_layout_is_refused_in_words(tmp_path: Path) -> None:
+    with pytest.raises(Invalid, match=r"neither the lists of MURA \(train_image_paths.csv\) nor a table"):
+        labelled_folder(tmp_path, scope.judge)
