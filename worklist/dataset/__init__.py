@@ -6,6 +6,8 @@ mura          the layout of MURA-v1.1: four lists beside folders of PNG files
 labels        a table of labels for DICOM files
 dicom_folder  DICOM files beside such a table
 layouts       which of the two a folder is
+pixels        displayed greys, and fingerprints of them
+duplicates    the same image or patient twice, above all on both sides of a split
 synthesis     a folder in MURA's layout from drawn radiographs
 
 Reading needs neither OpenCV nor TensorFlow, and no reader holds pixels.
