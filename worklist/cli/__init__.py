@@ -11,6 +11,7 @@ import click
 
 from worklist import accounts, database, logs, schema, settings
 from worklist.classifiers import versions
+from worklist.cli.dataset import dataset
 from worklist.errors import WorklistError
 from worklist.source_commands import WHO, source
 from worklist.tables import Role
@@ -24,6 +25,9 @@ def worklist() -> None:
 
     Settings come from WORKLIST_* environment variables; 'worklist settings' shows them.
     """
+
+
+worklist.add_command(dataset)
 
 
 @worklist.command()

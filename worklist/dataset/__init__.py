@@ -8,7 +8,10 @@ dicom_folder  DICOM files beside such a table
 layouts       which of the two a folder is
 pixels        displayed greys, and fingerprints of them
 duplicates    the same image or patient twice, above all on both sides of a split
+summary       what is in a folder, in numbers
+report        the numbers as a table and as JSON
 synthesis     a folder in MURA's layout from drawn radiographs
+traps         the known faults, planted into such a folder
 
 Reading needs neither OpenCV nor TensorFlow, and no reader holds pixels.
 """
