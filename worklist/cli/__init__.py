@@ -12,8 +12,8 @@ import click
 from worklist import accounts, database, logs, schema, settings
 from worklist.classifiers import versions
 from worklist.cli.dataset import dataset
+from worklist.cli.source import WHO, source
 from worklist.errors import WorklistError
-from worklist.source_commands import WHO, source
 from worklist.tables import Role
 from worklist.triage import policy
 from worklist.triage.ranking import Policy

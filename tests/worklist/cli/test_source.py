@@ -7,7 +7,8 @@ import click
 import pytest
 from sqlalchemy import select
 
-from worklist import cli, database, settings, source_commands
+from worklist import cli, database, settings
+from worklist.cli.source import add_source
 from worklist.intake import sources
 from worklist.intake.sources import Rules
 from worklist.tables import AuditEvent, BodyPart, ClinicalPriority
@@ -50,11 +51,7 @@ def test_source_is_added_and_listed(command: Any) -> None:
 
 
 def test_every_rule_of_the_page_is_an_option_with_a_help_text() -> None:
-    options = {
-        option.name: option.help
-        for option in source_commands.add_source.params
-        if isinstance(option, click.Option)
-    }
+    options = {option.name: option.help for option in add_source.params if isinstance(option, click.Option)}
     assert set(options) == {field.name for field in fields(Rules)}
     assert all(options.values())
 
