@@ -82,7 +82,7 @@ def make_engine(url: str) -> Engine:
     Raises
     ------
     Invalid
-        If the URL is not one of SQLite or PostgreSQL.
+        If the URL is not one of PostgreSQL or of an SQLite file.
     Unavailable
         If the folder of the SQLite file cannot be made.
     """
@@ -108,13 +108,15 @@ def make_engine(url: str) -> Engine:
 
 
 def _make_sqlite_engine(url: URL) -> Engine:
-    if url.database and url.database != ":memory:":
-        folder = Path(url.database).parent
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise Unavailable(f"The folder {folder} cannot be made: {error.strerror}.") from error
-    engine = create_engine(url, hide_parameters=True, connect_args={"timeout": 10})
+    if not url.database or url.database == ":memory:":
+        raise Invalid("WORKLIST_DATABASE_URL names a database in memory; Worklist needs a file.")
+    folder = Path(url.database).parent
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise Unavailable(f"The folder {folder} cannot be made: {error.strerror}.") from error
+    # The connection that was used last knows most of the pages that are wanted next.
+    engine = create_engine(url, hide_parameters=True, connect_args={"timeout": 10}, pool_use_lifo=True)
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine

@@ -164,8 +164,6 @@ def main() -> None:
                 beside: dict[str, float] = {}
                 for name, found in runs.items():
                     beside[name] = report(name, found, beside)
-            for path in paths:
-                path.unlink()
 
 
 if __name__ == "__main__":

@@ -31,6 +31,27 @@ def test_kept_file_is_found_again_with_its_hash_and_size(site: Settings) -> None
     assert archive.describe(kept.file_path) == kept
 
 
+@pytest.mark.parametrize("pieces", [1, 3])
+def test_content_is_what_was_written_in_one_block_or_in_several(site: Settings, pieces: int) -> None:
+    piece = bytes(range(256)) * 2048  # half a block
+    file = spooled(piece)
+    for _ in range(pieces - 1):
+        file.write(piece)
+    file.flush()
+    content = file.content
+    assert isinstance(content, Path) == (pieces == 3)
+    assert (content.read_bytes() if isinstance(content, Path) else content) == piece * pieces
+    file.discard()
+    assert not file.path.exists()
+
+
+def test_kept_file_is_not_discarded(site: Settings) -> None:
+    file = spooled()
+    kept = file.keep(MORNING)
+    file.discard()
+    assert archive.path_of(kept.file_path).read_bytes() == b"an image"
+
+
 def test_bytes_are_synced_before_the_name_exists_and_the_name_afterwards(
     site: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:

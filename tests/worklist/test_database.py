@@ -209,6 +209,11 @@ class TestAddress:
         with pytest.raises(Invalid, match="not a database URL"):
             make_engine("my database")
 
+    @pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:"])
+    def test_a_database_in_memory_is_refused(self, url):
+        with pytest.raises(Invalid, match="in memory; Worklist needs a file"):
+            make_engine(url)
+
     def test_a_folder_that_cannot_be_made_is_named(self, tmp_path):
         (tmp_path / "file").write_text("")
         with pytest.raises(Unavailable, match=r"The folder .*file/below cannot be made: Not a directory"):

@@ -38,8 +38,9 @@ class Kept:
 def spool_folder() -> Path:
     """Return the folder for files that are being received; it is made if need be."""
     folder = settings.current().archive_folder / SPOOL
-    with disk_errors():
-        folder.mkdir(parents=True, exist_ok=True)
+    if not folder.is_dir():
+        with disk_errors():
+            folder.mkdir(parents=True, exist_ok=True)
     return folder
 
 
@@ -63,6 +64,8 @@ class Spooled:
         self._digest = hashlib.sha256()
         self._file_bytes = 0
         self._unwritten = bytearray()
+        self._only_block: bytearray | None = None
+        self._is_kept = False
         with disk_errors():
             self._descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640)
 
@@ -79,12 +82,20 @@ class Spooled:
     def flush(self) -> None:
         """Write what has not been written yet, so that the file can be read by its path."""
         block, self._unwritten = self._unwritten, bytearray()
+        if not block:
+            return
+        self._only_block = None if self._file_bytes else block
         with disk_errors():
             written = 0
             while written < len(block):
                 written += os.write(self._descriptor, memoryview(block)[written:])
         self._digest.update(block)
         self._file_bytes += len(block)
+
+    @property
+    def content(self) -> bytearray | Path:
+        """What has been flushed: itself if it is a single block, else where it is to be read."""
+        return self.path if self._only_block is None else self._only_block
 
     def keep(self, received_at: datetime) -> Kept:
         """Sync the file and give it its name in the archive.
@@ -99,14 +110,16 @@ class Spooled:
             os.fsync(self._descriptor)
             target = _day_folder(received_at.date()) / f"{self.path.stem}.dcm"
             self.path.rename(target)
+        self._is_kept = True
         self._close()
         return Kept(_relative(target), self._digest.hexdigest(), self._file_bytes)
 
     def discard(self) -> None:
         """Delete the file, unless it has been kept."""
         self._close()
-        with suppress(OSError):
-            self.path.unlink(missing_ok=True)
+        if not self._is_kept:
+            with suppress(OSError):
+                self.path.unlink(missing_ok=True)
 
     def _close(self) -> None:
         descriptor, self._descriptor = self._descriptor, -1

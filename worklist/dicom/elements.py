@@ -16,6 +16,8 @@ from worklist.dicom.walk import UNDEFINED, Bytes, Element, Walk
 from worklist.errors import Invalid
 
 PIXEL_DATA = frozenset({0x7FE00008, 0x7FE00009, 0x7FE00010})
+PREFIX_END = 132
+NO_PREFIX = "This is no DICOM file: the prefix DICM is missing."
 LONGEST_VALUE = 16_384
 INFLATED_PREFIX = 8 * 1024**2
 INFLATED_BLOCK = 64 * 1024
@@ -69,23 +71,21 @@ class Wanted:
         return tag in PIXEL_DATA or (tag > self.last and self.required <= found.keys())
 
 
-def read_elements(path: Path, wanted: Wanted) -> Found:
-    """Read the wanted elements of a DICOM file, never its pixel data.
+def read_elements(file: Path | bytearray, wanted: Wanted) -> Found:
+    """Read the wanted elements of a DICOM file, or of its content, never its pixel data.
 
     Raises
     ------
     Invalid
         If it is no DICOM file, or has too many elements to be looked at.
     """
-    with path.open("rb") as file:
-        if file.read(132)[128:] != b"DICM":
-            raise Invalid("This is no DICOM file: the prefix DICM is missing.")
-        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-            (_, _, syntax), start = _file_meta(data)
-            if syntax in DEFLATED:
-                with _inflated_prefix(data, start) as prefix:
-                    return _collect(prefix, 0, syntax, wanted)
-            return _collect(data, start, syntax, wanted)
+    if isinstance(file, bytearray):
+        return _read(file, wanted)
+    with file.open("rb") as opened:
+        if opened.read(PREFIX_END)[128:] != b"DICM":  # an empty file cannot be mapped
+            raise Invalid(NO_PREFIX)
+        with mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as data:
+            return _read(data, wanted)
 
 
 def file_meta(path: Path) -> tuple[str, str, str]:
@@ -100,7 +100,7 @@ def file_meta(path: Path) -> tuple[str, str, str]:
         return split_head(file.read(LONGEST_VALUE))[0]
 
 
-def split_head(head: bytes) -> tuple[tuple[str, str, str], int]:
+def split_head(head: Bytes) -> tuple[tuple[str, str, str], int]:
     """Return the same of the first bytes of a file, and where its data set begins.
 
     Raises
@@ -108,16 +108,24 @@ def split_head(head: bytes) -> tuple[tuple[str, str, str], int]:
     Invalid
         If it is no DICOM file.
     """
-    if head[128:132] != b"DICM":
-        raise Invalid("This is no DICOM file: the prefix DICM is missing.")
+    if head[128:PREFIX_END] != b"DICM":
+        raise Invalid(NO_PREFIX)
     return _file_meta(head)
+
+
+def _read(data: Bytes, wanted: Wanted) -> Found:
+    (_, _, syntax), start = split_head(data)
+    if syntax in DEFLATED:
+        with _inflated_prefix(data, start) as prefix:
+            return _collect(prefix, 0, syntax, wanted)
+    return _collect(data, start, syntax, wanted)
 
 
 def _file_meta(data: Bytes) -> tuple[tuple[str, str, str], int]:
     """Return the three UIDs of the file meta information, and where the data set begins."""
     values: dict[int, str] = {}
     end = len(data)
-    for element in Walk(data, 132):
+    for element in Walk(data, PREFIX_END):
         if element.tag >> 16 != 2:
             end = element.at
             break

@@ -129,11 +129,13 @@ class InstanceHeader:
     warnings: tuple[str, ...] = ()
 
 
-def read_header(path: Path, character_set: str = "") -> InstanceHeader:
+def read_header(file: Path | bytearray, character_set: str = "") -> InstanceHeader:
     """Read the header of a DICOM file, never its pixels.
 
     Parameters
     ----------
+    file
+        Where it is, or its content.
     character_set
         A term of Specific Character Set (0008,0005) for a file that names none, or none that is known.
 
@@ -142,7 +144,7 @@ def read_header(path: Path, character_set: str = "") -> InstanceHeader:
     Invalid
         If it is no DICOM file, has no usable UIDs, or more elements than can be looked at.
     """
-    reader = _Reader(read_elements(path, WANTED), character_set)
+    reader = _Reader(read_elements(file, WANTED), character_set)
     values: dict[str, Any] = {name: reader.uid(field) for name, field in UIDS.items()}
     values |= {name: reader.text(field) for name, field in TEXTS.items()}
     values |= {name: reader.code(field) for name, field in CODES.items()}

@@ -29,7 +29,7 @@ SHORT_VRS = frozenset(
     | {b"SS", b"ST", b"TM", b"UI", b"UL", b"US"}
 )
 
-Bytes = bytes | mmap.mmap
+Bytes = bytes | bytearray | mmap.mmap
 
 
 class Element(NamedTuple):

@@ -45,7 +45,6 @@ def keep(spooled: Spooled, header: InstanceHeader, sender: Sender) -> Registered
     SetAside
         If it contradicts what is known; the file is kept as safely, but apart.
     """
-    archive.check_space()
     kept = spooled.keep(clock.now())
     file = _File(kept, header, sender)
     try:

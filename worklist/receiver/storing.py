@@ -45,7 +45,7 @@ def store(sender: Sender, incoming: Incoming, study_instance_uid: str = "") -> S
     """
     try:
         spooled = incoming.finish()
-        header = read_header(spooled.path)
+        header = read_header(spooled.content)
         _compare(header, incoming.command)
         if study_instance_uid and header.study_instance_uid != study_instance_uid:
             raise Mismatch("(0020,000D) StudyInstanceUID differs from the request's.")

@@ -28,18 +28,25 @@ SEQUENCE_END = b"\xfe\xff\xdd\xe0" + bytes(4)
 SYNTAXES = [ImplicitVRLittleEndian, ExplicitVRLittleEndian, ExplicitVRBigEndian, DeflatedExplicitVRLittleEndian]
 
 
+def read(path: Path) -> InstanceHeader:
+    """Return the header that the file has, and its content as well."""
+    header = read_header(path)
+    assert read_header(bytearray(path.read_bytes())) == header
+    return header
+
+
 def header_of(tmp_path: Path, **values: Any) -> InstanceHeader:
-    return read_header(write(make_radiograph(**values), tmp_path / "image.dcm"))
+    return read(write(make_radiograph(**values), tmp_path / "image.dcm"))
 
 
 def header_of_raw(tmp_path: Path, *elements: bytes, **options: Any) -> InstanceHeader:
-    return read_header(write_raw(tmp_path / "image.dcm", *elements, **options))
+    return read(write_raw(tmp_path / "image.dcm", *elements, **options))
 
 
 @pytest.mark.parametrize("syntax", SYNTAXES, ids=lambda uid: uid.name)
 def test_header_is_the_same_in_every_encoding(tmp_path: Path, syntax: str) -> None:
     dataset = make_radiograph(PatientID="P-7", SeriesNumber=3)
-    header = read_header(write(dataset, tmp_path / "image.dcm", syntax))
+    header = read(write(dataset, tmp_path / "image.dcm", syntax))
     assert header.transfer_syntax_uid == syntax
     assert header.study_instance_uid == dataset.StudyInstanceUID
     assert (header.patient_id, header.series_number, header.rows, header.columns) == ("P-7", 3, 8, 8)
@@ -50,7 +57,7 @@ def test_header_is_the_same_in_every_encoding(tmp_path: Path, syntax: str) -> No
 @pytest.mark.parametrize("name", ["RG3_UNCR.dcm", "RG3_J2KI.dcm", "JPEG-LL.dcm", "emri_small.dcm"])
 def test_header_agrees_with_pydicom_on_real_files(name: str) -> None:
     path = get_testdata_file(name)
-    dataset, header = dcmread(path, stop_before_pixels=True), read_header(Path(path))
+    dataset, header = dcmread(path, stop_before_pixels=True), read(Path(path))
     assert header.sop_instance_uid == dataset.SOPInstanceUID
     assert header.series_instance_uid == dataset.SeriesInstanceUID
     assert header.patient_name == str(dataset.PatientName)
@@ -72,7 +79,7 @@ def test_missing_uid_is_named_with_tag_and_keyword(tmp_path: Path, keyword: str,
     delattr(dataset, keyword)
     dataset.save_as(path)
     with pytest.raises(Invalid) as refused:
-        read_header(path)
+        read(path)
     assert str(refused.value) == f"{tag} {keyword} is missing or empty."
 
 
@@ -92,7 +99,7 @@ def test_file_without_prefix_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "letter.txt"
     path.write_text("Dear colleague, " * 100)
     with pytest.raises(Invalid, match="prefix DICM"):
-        read_header(path)
+        read(path)
 
 
 def test_garbage_and_an_empty_data_set_are_refused(tmp_path: Path) -> None:
