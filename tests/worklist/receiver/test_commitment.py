@@ -286,6 +286,7 @@ def test_source_with_tls_is_called_with_tls_and_must_show_a_certificate_we_trust
     context.verify_mode = ssl.CERT_REQUIRED
     taken: list[Any] = []
     entity = AE(ae_title="COMMITTER")
+    entity.acse_timeout = 1  # so long its thread waits for us after the connection that only tries TLS
     entity.add_supported_context(StorageCommitmentPushModel, scu_role=False, scp_role=True)
     handlers = [(evt.EVT_N_EVENT_REPORT, lambda event: (taken.append(event.event_type) or 0x0000, None))]
     address = ("127.0.0.1", peer.port)
