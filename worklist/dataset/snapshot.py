@@ -1,0 +1,92 @@
+"""A snapshot of labelled images: what one training run and its evaluation see, in one file with a hash."""
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from worklist.errors import Invalid, Unavailable
+from worklist.tables.vocabulary import BodyPart
+
+
+class Role(StrEnum):
+    """What an image is for: weights are fitted to it, choices are made with it, figures are measured on it."""
+
+    FIT = "fit"
+    TUNE = "tune"
+    TEST = "test"
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotImage:
+    """One image of a snapshot.
+
+    Parameters
+    ----------
+    path
+        The file, absolute: PNG, JPEG or DICOM, as ``worklist.dataset.pixels.read_greys`` takes it.
+    name
+        Names the image in reports; unique in the snapshot, no patient data.
+    patient, study
+        Digests: what images of one patient or study share. All images of a patient have one role.
+    is_abnormal
+        The label of the study, which each of its images inherits.
+    """
+
+    path: Path
+    name: str
+    body_part: BodyPart
+    patient: str
+    study: str
+    is_abnormal: bool
+    role: Role
+
+
+def write_snapshot(path: Path, images: Iterable[SnapshotImage]) -> str:
+    """Write a snapshot, one image a line, sorted by name, and return its SHA-256: the same images, the same."""
+    lines = (json.dumps(asdict(image), default=str, sort_keys=True) + "\n" for image in images)
+    content = "".join(sorted(lines, key=lambda line: str(json.loads(line)["name"]))).encode()
+    path.write_bytes(content)
+    return hashlib.sha256(content).hexdigest()
+
+
+def read_snapshot(path: Path, *, sha256: str = "") -> list[SnapshotImage]:
+    """Read a snapshot.
+
+    Parameters
+    ----------
+    sha256
+        What the file must hash to; empty: it is not checked.
+
+    Raises
+    ------
+    Unavailable
+        If the file cannot be read.
+    Invalid
+        If it is another file than was written, or no snapshot.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise Unavailable(f"The snapshot {path} cannot be read: {error.strerror}.") from error
+    found = hashlib.sha256(content).hexdigest()
+    if sha256 and found != sha256:
+        raise Invalid(f"The snapshot {path} has SHA-256 {found}, not {sha256}: it was changed after it was made.")
+    try:
+        return [_image(json.loads(line)) for line in content.splitlines()]
+    except (KeyError, TypeError, ValueError) as error:
+        raise Invalid(f"{path} is no snapshot: {error}.") from error
+
+
+def _image(fields: dict[str, object]) -> SnapshotImage:
+    return SnapshotImage(
+        path=Path(str(fields["path"])),
+        name=str(fields["name"]),
+        body_part=BodyPart(str(fields["body_part"])),
+        patient=str(fields["patient"]),
+        study=str(fields["study"]),
+        is_abnormal=bool(fields["is_abnormal"]),
+        role=Role(str(fields["role"])),
+    )
