@@ -1,7 +1,9 @@
 """From a received file to committed rows: the one path that every sender's images take."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
+
+from sqlalchemy.orm import Session
 
 from worklist import archive, clock, database, logs
 from worklist.archive import Kept, Spooled
@@ -98,22 +100,28 @@ def _commit_group(files: Sequence[_File]) -> list[Registered]:
     is_registered = False
     try:
         with database.transaction() as session:
-            registered, known = [], {}
-            for file in files:
-                sender = file.sender
-                if sender not in known:
-                    known[sender] = sources.sending(session, sender.calling, sender.address)
-                source = known[sender]
-                header = _header_by(source, file)
-                registered.append(
-                    register(session, header, file.kept, source=source, first_rank_key=first_rank_key)
-                )
+            registered = _register_group(session, files)
             is_registered = True
     except Exception as error:
         if is_registered:
             raise _Unsure(error) from error
         raise
     return registered
+
+
+def _register_group(session: Session, files: Sequence[_File]) -> list[Registered]:
+    """Register files by source and study, whatever their order.
+
+    Two receivers that lock the same studies in different orders would each hold what the other one waits for.
+    """
+    senders = sorted({file.sender for file in files}, key=astuple)
+    known = {sender: sources.sending(session, sender.calling, sender.address) for sender in senders}
+    registered: dict[int, Registered] = {}
+    for number, file in sorted(enumerate(files), key=lambda item: item[1].header.study_instance_uid):
+        source = known[file.sender]
+        header = _header_by(source, file)
+        registered[number] = register(session, header, file.kept, source=source, first_rank_key=first_rank_key)
+    return [registered[number] for number in range(len(files))]
 
 
 _commit: GroupCommit[_File, Registered] = GroupCommit(_commit_group)
