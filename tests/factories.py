@@ -32,6 +32,7 @@ from worklist.triage.policy import current_policy
 from worklist.triage.ranking import rank_key
 
 _numbers = count(1)
+IN_CHARGE = (ClassifierState.CHAMPION, ClassifierState.RETIRED)
 DIGITAL_X_RAY = "1.2.840.10008.5.1.4.1.1.1.1"
 EXPLICIT_LITTLE_ENDIAN = "1.2.840.10008.1.2.1"
 
@@ -114,6 +115,7 @@ def make_classifier(session: Session, *, threshold: float = 0.6, **values: Any) 
         "card": {},
         "registered_at": clock.now(),
         "registered_by": "adam",
+        "promoted_at": clock.now() if values.get("state") in (None, *IN_CHARGE) else None,
         "calibrations": [Calibration(body_part=part, slope=1.0, intercept=0.0) for part in BodyPart],
         "operating_points": [
             OperatingPoint(body_part=part, attention=name, threshold=value)

@@ -11,7 +11,7 @@ log = logs.logger(__name__)
 
 USAGE = "Usage: python -m workers inference | background | training | scheduler"
 KINDS = {
-    "inference": [jobs.Queue.INFERENCE],
+    "inference": [jobs.Queue.INFERENCE, jobs.Queue.RESCORING],
     "background": [jobs.Queue.EXPORT, jobs.Queue.HOUSEKEEPING],
     "training": [jobs.Queue.TRAINING],
 }

@@ -16,8 +16,8 @@ from worklist import archive, database, jobs, logs, settings
 from worklist.classifiers.versions import NoClassifier
 from worklist.dicom.pixels import classifier_greys, displayed_greys
 from worklist.errors import Unavailable, WorklistError
-from worklist.triage import analyses, record
-from worklist.triage.analyses import Claimant, Claimed
+from worklist.triage import analyses, leases, record
+from worklist.triage.leases import Claimant, Claimed
 from worklist.triage.prediction import Prediction
 from worklist.triage.record import Outcome
 
@@ -32,12 +32,17 @@ def analyse(instance_id: int) -> int:
         with database.transaction() as session:
             record.mark_without_classifier(session, str(error))
         return 0
-    claimant = Claimant(_worker_name(), network.version_id, pipeline.PREPROCESSING_VERSION)
+    claimant = Claimant(worker_name(), network.version_id, pipeline.PREPROCESSING_VERSION)
     with database.transaction() as session:
         record.mark_waiting_again(session)
         claims = analyses.claim_batch(session, instance_id, claimant)
     if not claims:
         return 0
+    return finish(claims, network)
+
+
+def finish(claims: Sequence[Claimed], network: Champion) -> int:
+    """Predict what was claimed and store it; return of how many images people see a new result."""
     with SignOfLife(claims):
         predictions = _predict(claims, network)
         return _record(claims, predictions)
@@ -52,7 +57,7 @@ def _record(claims: Sequence[Claimed], predictions: Sequence[Prediction]) -> int
         done = record.record_predictions(session, outcomes)
         for instance_id in done:
             jobs.enqueue(session, jobs.WRITE_DISPLAY_COPY, instance_id)
-    log.info("images analysed", images=len(done), failed=sum(bool(item.reason) for item in predictions))
+    log.info("images analysed", images=len(claims), failed=sum(bool(item.reason) for item in predictions))
     return len(done)
 
 
@@ -89,7 +94,8 @@ def _sentence(reason: str) -> str:
     return f"{reason[:1].upper()}{reason[1:].rstrip('.')}."
 
 
-def _worker_name() -> str:
+def worker_name() -> str:
+    """Return the name under which this process claims: host and process id."""
     return f"{socket.gethostname()}:{os.getpid()}"
 
 
@@ -116,6 +122,6 @@ class SignOfLife:
         while not self._done.wait(self._interval):
             try:
                 with database.transaction() as session:
-                    analyses.renew(session, self._claims)
+                    leases.renew(session, self._claims)
             except WorklistError as error:
                 log.warning("claims not renewed", reason=str(error))

@@ -1,14 +1,17 @@
-"""The classifier in charge, loaded and warm in this process."""
+"""The classifier in charge, and the one in shadow, loaded and warm in this process."""
 
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sqlalchemy import select, update
+
 from worklist import database, logs, settings
 from worklist.classifiers import versions
 from worklist.classifiers.versions import NoClassifier
 from worklist.errors import WorklistError
+from worklist.tables import ClassifierState, ClassifierVersion
 
 if TYPE_CHECKING:
     from workers.classifier import Classifier
@@ -24,7 +27,8 @@ class Champion:
     classifier: "Classifier"
 
 
-_loaded: Champion | None = None
+# The one in charge and, where there is one, the one in shadow; whoever is neither any more is let go.
+_loaded: dict[int, Champion] = {}
 
 
 def current() -> Champion:
@@ -35,14 +39,59 @@ def current() -> Champion:
     NoClassifier
         If nothing may be scored, or the weights cannot be loaded; the message says why.
     """
-    global _loaded
     with database.reading() as session:
         version = versions.champion(session, allow_demo=settings.current().demo)
-    if _loaded is None or _loaded.version_id != version.id:
-        _loaded = Champion(
-            version.id, _load(version.weights_path, version.weights_sha256, version.input_size_px)
+    return _ready(version)
+
+
+def of_version(version_id: int) -> Champion:
+    """Return the classifier in charge or in shadow, whichever has this id.
+
+    Raises
+    ------
+    NoClassifier
+        If it is neither any more, or cannot be loaded.
+    """
+    with database.reading() as session:
+        version = session.get(ClassifierVersion, version_id)
+    if version is None or version.state not in (ClassifierState.CHAMPION, ClassifierState.SHADOW):
+        raise NoClassifier("The classifier version is neither in charge nor in shadow any more.")
+    return _ready(version)
+
+
+def _ready(version: ClassifierVersion) -> Champion:
+    if version.id not in _loaded:
+        _forget_others()
+        try:
+            classifier = _load(version.weights_path, version.weights_sha256, version.input_size_px)
+        except NoClassifier as error:
+            _tell(version, str(error))
+            raise
+        _loaded[version.id] = Champion(version.id, classifier)
+        _tell(version, "")
+    return _loaded[version.id]
+
+
+def _forget_others() -> None:
+    with database.reading() as session:
+        wanted = set(
+            session.scalars(
+                select(ClassifierVersion.id).where(
+                    ClassifierVersion.state.in_([ClassifierState.CHAMPION, ClassifierState.SHADOW])
+                )
+            )
         )
-    return _loaded
+    for version_id in set(_loaded) - wanted:
+        del _loaded[version_id]
+
+
+def _tell(version: ClassifierVersion, trouble: str) -> None:
+    """Let the page of classifiers say that this one cannot be loaded, or can."""
+    if version.trouble != trouble:
+        with database.transaction() as session:
+            session.execute(
+                update(ClassifierVersion).where(ClassifierVersion.id == version.id).values(trouble=trouble)
+            )
 
 
 def warm() -> None:

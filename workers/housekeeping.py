@@ -10,7 +10,7 @@ from worklist.classifiers.versions import NO_CHAMPION, ONLY_DEMO, NoClassifier
 from worklist.errors import Invalid, NotFound, Unavailable
 from worklist.intake import assembly, commitments
 from worklist.reading import claims
-from worklist.triage import analyses, image_detail, record
+from worklist.triage import analyses, image_detail, record, rescoring
 from worklist.triage.display import ensure_display_copy
 
 log = logs.logger(__name__)
@@ -26,7 +26,13 @@ def sweep() -> None:
     """
     faults = [
         fault
-        for duty in (_complete_quiet_studies, _end_claims, _offer_lost_images, _offer_commitments)
+        for duty in (
+            _complete_quiet_studies,
+            _end_claims,
+            _offer_lost_images,
+            _offer_rescoring,
+            _offer_commitments,
+        )
         if (fault := _do(duty))
     ]
     if faults:
@@ -77,6 +83,11 @@ def _offer_lost_images(session: Session) -> None:
         jobs.enqueue(session, jobs.ANALYSE_INSTANCE, instance_id)
     if lost:
         log.info("lost images offered again", images=len(lost))
+
+
+def _offer_rescoring(session: Session) -> None:
+    for version_id in rescoring.idle_versions(session):
+        jobs.enqueue(session, jobs.ANALYSE_OFFERED, version_id)
 
 
 def _offer_commitments(session: Session) -> None:

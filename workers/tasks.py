@@ -1,6 +1,6 @@
 """What each job does: load, one call, store. Jobs carry one id, may run twice, and are found by the sweep."""
 
-from workers import analysis, commitment, housekeeping
+from workers import analysis, commitment, housekeeping, rescoring
 from workers.app import app
 from worklist import jobs
 
@@ -9,6 +9,12 @@ from worklist import jobs
 def analyse_instance(instance_id: int) -> None:
     """Analyse an image that has arrived, with others that wait; found again by the sweep if it is lost."""
     analysis.analyse(instance_id)
+
+
+@app.task(name=jobs.ANALYSE_OFFERED.name)
+def analyse_offered(version_id: int) -> None:
+    """Analyse images with a version in shadow or new in charge; found again by the sweep if it is lost."""
+    rescoring.analyse_offered(version_id)
 
 
 @app.task(name=jobs.WRITE_DISPLAY_COPY.name)

@@ -31,6 +31,7 @@ class Queue(StrEnum):
     """The lines in which jobs wait; each has workers of its own."""
 
     INFERENCE = "inference"
+    RESCORING = "rescoring"
     EXPORT = "export"
     TRAINING = "training"
     HOUSEKEEPING = "housekeeping"
@@ -45,10 +46,12 @@ class Job:
 
 
 ANALYSE_INSTANCE = Job("analyse_instance", Queue.INFERENCE)
+ANALYSE_OFFERED = Job("analyse_offered", Queue.RESCORING)
 WRITE_DISPLAY_COPY = Job("write_display_copy", Queue.EXPORT)
 REPORT_COMMITMENT = Job("report_commitment", Queue.EXPORT)
+TRAIN = Job("train", Queue.TRAINING)
 SWEEP = Job("sweep", Queue.HOUSEKEEPING)
-JOBS = (ANALYSE_INSTANCE, WRITE_DISPLAY_COPY, REPORT_COMMITMENT, SWEEP)
+JOBS = (ANALYSE_INSTANCE, ANALYSE_OFFERED, WRITE_DISPLAY_COPY, REPORT_COMMITMENT, SWEEP)
 
 
 def broker_configuration() -> dict[str, Any]:
@@ -66,6 +69,8 @@ def broker_configuration() -> dict[str, Any]:
         "broker_connection_max_retries": None,
         "broker_transport_options": {
             "visibility_timeout": VISIBILITY_TIMEOUT_SECONDS,
+            # A worker looks into its queues in their order: new images before those to be scored anew.
+            "queue_order_strategy": "priority",
             "unacked_restore_interval": 10,
             "unacked_restore_throttle": 1,
             # Without it a broker that stalls during a restore locks all restoring for five minutes.

@@ -134,6 +134,16 @@ class Settings(BaseSettings):
         return self.data_folder / "archive"
 
     @property
+    def classifier_folder(self) -> Path:
+        """Where the weights of registered classifier versions are kept, each under its hash."""
+        return self.data_folder / "classifiers"
+
+    @property
+    def training_folder(self) -> Path:
+        """Where training runs have their snapshots and checkpoints."""
+        return self.data_folder / "training"
+
+    @property
     def cache_folder(self) -> Path:
         """Where display copies lie; anything in it can be deleted at any time."""
         return self.data_folder / "cache"

@@ -171,7 +171,7 @@ def test_a_long_computation_keeps_its_claim_by_signs_of_life(network, received, 
     analysis.settings.current.cache_clear()
     images = received(greys())
     renewed = []
-    real = analysis.analyses.renew
+    real = analysis.leases.renew
     done = threading.Event()
 
     def renew(session, claims):
@@ -179,7 +179,7 @@ def test_a_long_computation_keeps_its_claim_by_signs_of_life(network, received, 
         renewed.append(len(claims))
         done.set()
 
-    monkeypatch.setattr(analysis.analyses, "renew", renew)
+    monkeypatch.setattr(analysis.leases, "renew", renew)
     network.breaks_on = lambda _batch: done.wait(30)
     assert analysis.analyse(images[0]) == 1
     assert renewed[0] == 1
@@ -199,7 +199,7 @@ def test_weights_that_cannot_be_loaded_are_told_until_they_can(site, received, s
     images = received(greys())
     with database.transaction() as session:
         make_classifier(session, weights_path=str(site.data_folder / "none.npz"))
-    monkeypatch.setattr(champion, "_loaded", None)
+    monkeypatch.setattr(champion, "_loaded", {})
     monkeypatch.setattr(champion, "_load", _fails_to_load)
     assert analysis.analyse(images[0]) == 0
     housekeeping.sweep()

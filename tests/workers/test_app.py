@@ -46,7 +46,7 @@ def test_each_log_line_of_a_task_names_job_and_id():
 
 
 @pytest.mark.parametrize(
-    ("kind", "queues"), [("inference", "inference"), ("background", "export,housekeeping")]
+    ("kind", "queues"), [("inference", "inference,rescoring"), ("background", "export,housekeeping")]
 )
 def test_each_kind_of_worker_listens_to_its_queues(kind, queues):
     arguments = program.arguments(kind)

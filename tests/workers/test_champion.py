@@ -21,7 +21,7 @@ def loads(monkeypatch):
         loaded.append(path)
         return object()
 
-    monkeypatch.setattr(champion, "_loaded", None)
+    monkeypatch.setattr(champion, "_loaded", {})
     monkeypatch.setattr(champion, "_load", load)
     return loaded
 
@@ -61,8 +61,23 @@ def test_weights_that_cannot_be_loaded_are_a_reason_not_to_score(site, monkeypat
 
     # The real module loads TensorFlow, which says nothing more here.
     monkeypatch.setitem(sys.modules, "workers.classifier", SimpleNamespace(Classifier=Classifier))
-    monkeypatch.setattr(champion, "_loaded", None)
+    monkeypatch.setattr(champion, "_loaded", {})
     with database.transaction() as session:
         make_classifier(session)
     with pytest.raises(NoClassifier, match=r"Not scored: the weights have another hash\."):
         champion.current()
+
+
+def test_the_champion_and_the_shadow_are_both_kept_and_others_let_go(site, loads):
+    with database.transaction() as session:
+        ids = [make_classifier(session, weights_path="champion").id]
+        ids.append(make_classifier(session, weights_path="shadow", state=ClassifierState.SHADOW).id)
+    for _ in range(2):
+        assert [champion.current().version_id, champion.of_version(ids[1]).version_id] == ids
+    assert loads == ["champion", "shadow"]
+    with database.transaction() as session:
+        session.get_one(ClassifierVersion, ids[1]).state = ClassifierState.RETIRED
+        session.flush()
+        make_classifier(session, weights_path="next", state=ClassifierState.SHADOW)
+    with pytest.raises(NoClassifier, match="neither in charge nor in shadow"):
+        champion.of_version(ids[1])

@@ -1,7 +1,8 @@
-"""Register a classifier version from its card, put it in charge, find the one in charge."""
+"""The registry of classifier versions: draft, then shadow, then in charge, then retired; and back again.
 
-import hashlib
-import json
+Weights are looked up by their hash. What a version found stays with its analyses, whatever becomes of it.
+"""
+
 from pathlib import Path
 from typing import Any
 
@@ -9,15 +10,10 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from worklist import audit, clock
+from worklist.classifiers import cards
 from worklist.errors import Conflict, Invalid, NotFound
-from worklist.tables import (
-    Attention,
-    BodyPart,
-    Calibration,
-    ClassifierState,
-    ClassifierVersion,
-    OperatingPoint,
-)
+from worklist.tables import ClassifierState, ClassifierVersion
+from worklist.triage import rescoring
 
 NO_CHAMPION = (
     "Not scored: no classifier is approved. An administrator registers one with "
@@ -41,14 +37,50 @@ def champion(session: Session, *, allow_demo: bool) -> ClassifierVersion:
     NoClassifier
         If there is none, or only the demo classifier outside demo mode.
     """
-    version = session.scalars(
-        select(ClassifierVersion).where(ClassifierVersion.state == ClassifierState.CHAMPION)
-    ).first()
+    version = in_state(session, ClassifierState.CHAMPION)
     if version is None:
         raise NoClassifier(NO_CHAMPION)
     if version.is_demo and not allow_demo:
         raise NoClassifier(ONLY_DEMO)
     return version
+
+
+def in_state(session: Session, state: ClassifierState) -> ClassifierVersion | None:
+    """Return the newest version in a state; of the champion and the shadow there is one at most."""
+    return session.scalars(
+        select(ClassifierVersion).where(ClassifierVersion.state == state).order_by(ClassifierVersion.id.desc())
+    ).first()
+
+
+def named(session: Session, name: str) -> ClassifierVersion:
+    """Return a version by its name.
+
+    Raises
+    ------
+    NotFound
+        If no version has that name.
+    """
+    version = session.scalars(select(ClassifierVersion).where(ClassifierVersion.name == name)).first()
+    if version is None:
+        raise NotFound(f"No classifier version is named {name}.")
+    return version
+
+
+def versions(session: Session) -> list[ClassifierVersion]:
+    """Return all versions, the newest first."""
+    return list(session.scalars(select(ClassifierVersion).order_by(ClassifierVersion.id.desc())))
+
+
+def former_champion(session: Session) -> ClassifierVersion | None:
+    """Return the version that a roll-back puts in charge: of the retired ones, the last that was."""
+    return session.scalars(
+        select(ClassifierVersion)
+        .where(
+            ClassifierVersion.state == ClassifierState.RETIRED,
+            ClassifierVersion.promoted_at.is_not(None),
+        )
+        .order_by(ClassifierVersion.promoted_at.desc(), ClassifierVersion.id.desc())
+    ).first()
 
 
 def register(session: Session, card_path: Path, who: str) -> ClassifierVersion:
@@ -61,126 +93,132 @@ def register(session: Session, card_path: Path, who: str) -> ClassifierVersion:
     Conflict
         If another version has that name.
     """
-    card = _read_card(card_path)
-    weights = (card_path.parent / str(card["weights"])).resolve()
-    _check_hash(weights, str(card["sha256"]))
+    card = cards.read_card(card_path)
     try:
-        version = _version(card, weights, who)
+        version = _version(card, who)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise Invalid(f"The card {card_path} has a value that does not belong there: {error}.") from error
     name = version.name
     if session.scalars(select(ClassifierVersion.id).where(ClassifierVersion.name == name)).first():
         raise Conflict(f"A classifier version named {name} is registered already.")
+    weights = (card_path.parent / str(card["weights"])).resolve()
+    version.weights_path = str(cards.keep_weights(weights, version.weights_sha256))
     session.add(version)
     session.flush()
-    audit.record(session, who, "classifier.registered", about=("classifier_version", version.id), name=name)
+    _record(session, "registered", version, who)
     return version
 
 
-def promote(session: Session, name: str, who: str) -> ClassifierVersion:
-    """Put a version in charge; the former champion is retired.
+def watch(session: Session, name: str, who: str) -> ClassifierVersion:
+    """Let a version analyse everything from now on, and what waits for its reader, and show nothing of it.
+
+    Raises
+    ------
+    Conflict
+        If it is in charge, or another version watches.
+    """
+    version = named(session, name)
+    if version.state is ClassifierState.SHADOW:
+        return version
+    if version.state is ClassifierState.CHAMPION:
+        raise Conflict(f"{name} is in charge: what it finds is shown.")
+    other = in_state(session, ClassifierState.SHADOW)
+    if other is not None:
+        raise Conflict(
+            f"{other.name} is in shadow already; retire it first, since one version can be at a time."
+        )
+    version.state = ClassifierState.SHADOW
+    version.shadow_since = clock.now()
+    session.flush()
+    images = rescoring.offer_open_studies(session, version.id)
+    _record(session, "in_shadow", version, who, images=images)
+    return version
+
+
+def promote(session: Session, name: str, who: str, **signed: Any) -> ClassifierVersion:
+    """Put a version in charge; the former champion is retired, and studies that wait are scored anew.
+
+    The former scores stay with their analyses, and are shown until the new ones are there.
+
+    Parameters
+    ----------
+    signed
+        What the decision was based on, for the audit stream.
 
     Raises
     ------
     NotFound
         If no version has that name.
     """
-    version = session.scalars(select(ClassifierVersion).where(ClassifierVersion.name == name)).first()
-    if version is None:
-        raise NotFound(f"No classifier version is named {name}.")
+    version = named(session, name)
     session.execute(
         update(ClassifierVersion)
         .where(ClassifierVersion.state == ClassifierState.CHAMPION, ClassifierVersion.id != version.id)
         .values(state=ClassifierState.RETIRED)
     )
+    former = former_champion(session)
     version.state = ClassifierState.CHAMPION
     version.promoted_at = clock.now()
-    audit.record(session, who, "classifier.promoted", about=("classifier_version", version.id), name=name)
+    session.flush()
+    if former is not None:
+        rescoring.withdraw(session, former.id)
+    images = rescoring.offer_open_studies(session, version.id)
+    _record(session, "promoted", version, who, images=images, **signed)
     return version
 
 
-def versions(session: Session) -> list[ClassifierVersion]:
-    """Return all versions, the newest first."""
-    return list(session.scalars(select(ClassifierVersion).order_by(ClassifierVersion.id.desc())))
+def roll_back(session: Session, who: str, reason: str = "") -> ClassifierVersion:
+    """Put the former champion back in charge.
+
+    Raises
+    ------
+    Conflict
+        If there is none.
+    """
+    former = former_champion(session)
+    if former is None:
+        raise Conflict("No version was in charge before this one.")
+    return promote(session, former.name, who, roll_back=True, reason=reason)
 
 
-def _version(card: dict[str, Any], weights: Path, who: str) -> ClassifierVersion:
+def retire(session: Session, name: str, who: str) -> ClassifierVersion:
+    """Take a draft or the shadow out of the running; its analyses stay.
+
+    Raises
+    ------
+    Conflict
+        If it is in charge.
+    """
+    version = named(session, name)
+    if version.state is ClassifierState.CHAMPION:
+        raise Conflict(f"{name} is in charge: put another version in charge, and it is retired.")
+    if version.state is not ClassifierState.RETIRED:
+        version.state = ClassifierState.RETIRED
+        session.flush()
+        rescoring.withdraw(session, version.id)
+        _record(session, "retired", version, who)
+    return version
+
+
+def _version(card: dict[str, Any], who: str) -> ClassifierVersion:
     input_size_px = int(card["input_size_px"])
     if input_size_px < 1:
         raise ValueError(f"input_size_px is {input_size_px}")
     return ClassifierVersion(
         name=str(card["name"]),
         state=ClassifierState.DRAFT,
-        weights_path=str(weights),
+        weights_path="",
         weights_sha256=str(card["sha256"]),
         input_size_px=input_size_px,
         is_demo=bool(card["is_demo"]),
         card=card,
         registered_at=clock.now(),
         registered_by=who,
-        calibrations=_calibrations(card),
-        operating_points=_operating_points(card),
+        calibrations=cards.calibrations(card),
+        operating_points=cards.operating_points(card),
     )
 
 
-def _read_card(path: Path) -> dict[str, Any]:
-    try:
-        card = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise Invalid(f"The card {path} cannot be read: {error.strerror}.") from error
-    except ValueError as error:
-        raise Invalid(f"The card {path} is not JSON: {error}.") from error
-    if not isinstance(card, dict):
-        raise Invalid(f"The card {path} is not a JSON object.")
-    missing = sorted({"name", "weights", "sha256", "input_size_px", "is_demo"} - set(card))
-    if missing:
-        raise Invalid(f"The card {path} does not say {', '.join(missing)}.")
-    return card
-
-
-def _check_hash(weights: Path, expected: str) -> None:
-    try:
-        with weights.open("rb") as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise Invalid(f"The weights {weights} cannot be read: {error.strerror}.") from error
-    if found != expected:
-        raise Invalid(f"The weights {weights} have SHA-256 {found}, their card says {expected}.")
-
-
-def _calibrations(card: dict[str, Any]) -> list[Calibration]:
-    return [
-        Calibration(
-            body_part=BodyPart(part), slope=_positive(item["slope"]), intercept=float(item["intercept"])
-        )
-        for part, item in card.get("calibration", {}).items()
-    ]
-
-
-def _positive(slope: Any) -> float:
-    # With any other slope a higher logit would be a lower probability.
-    if not float(slope) > 0:
-        raise ValueError(f"a calibration has slope {slope}")
-    return float(slope)
-
-
-def _operating_points(card: dict[str, Any]) -> list[OperatingPoint]:
-    return [
-        OperatingPoint(body_part=BodyPart(part), attention=_named(name), **_figures(point))
-        for part, points in card.get("operating_points", {}).items()
-        for name, point in points.items()
-    ]
-
-
-def _named(name: str) -> Attention:
-    if name not in (Attention.FLAGGED, Attention.LOOK_CLOSER):
-        raise ValueError(f"there is no operating point {name!r}")
-    return Attention(name)
-
-
-def _figures(point: dict[str, Any]) -> dict[str, float | None]:
-    if not 0 <= float(point["threshold"]) <= 1:
-        raise ValueError(f"an operating point has threshold {point['threshold']}")
-    names = ("sensitivity", "specificity")
-    ends = tuple(f"{name}_{end}" for name in names for end in ("low", "high"))
-    return {name: point.get(name) for name in ("threshold", *names, *ends)}
+def _record(session: Session, act: str, version: ClassifierVersion, who: str, **detail: Any) -> None:
+    about = ("classifier_version", version.id)
+    audit.record(session, who, f"classifier.{act}", about=about, name=version.name, **detail)

@@ -21,6 +21,7 @@ from worklist.tables.study import (
     Series,
     Study,
 )
+from worklist.tables.training import TrainingEvent, TrainingRun, TrainingState
 from worklist.tables.vocabulary import CommitmentState, StepState
 
 __all__ = [
@@ -54,6 +55,9 @@ __all__ = [
     "Source",
     "StepState",
     "Study",
+    "TrainingEvent",
+    "TrainingRun",
+    "TrainingState",
     "User",
     "Verdict",
 ]

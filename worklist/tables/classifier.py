@@ -4,7 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, String, UniqueConstraint, text
+from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from worklist.database import Base, by_value
@@ -24,7 +24,7 @@ class ClassifierVersion(Base):
     """The network with its weights (by hash) and its card."""
 
     __tablename__ = "classifier_version"
-    # Exactly one version is in charge; the database says so, not a check in code.
+    # One version is in charge and one watches; the database says so, not a check in code.
     __table_args__ = (
         Index(
             "uq_classifier_version_champion",
@@ -32,6 +32,13 @@ class ClassifierVersion(Base):
             unique=True,
             postgresql_where=text("state = 'champion'"),
             sqlite_where=text("state = 'champion'"),
+        ),
+        Index(
+            "uq_classifier_version_shadow",
+            "state",
+            unique=True,
+            postgresql_where=text("state = 'shadow'"),
+            sqlite_where=text("state = 'shadow'"),
         ),
     )
 
@@ -45,6 +52,10 @@ class ClassifierVersion(Base):
     card: Mapped[dict[str, Any]] = mapped_column(JSON)
     registered_at: Mapped[datetime]
     registered_by: Mapped[str] = mapped_column(String(64))
+    # Why a worker could not load it; empty if one could.
+    trouble: Mapped[str] = mapped_column(Text, default="")
+    shadow_since: Mapped[datetime | None]
+    # Of the last time; None: it was never in charge, and nothing it found is ever shown.
     promoted_at: Mapped[datetime | None]
 
     calibrations: Mapped[list["Calibration"]] = relationship(lazy="raise", passive_deletes=True)

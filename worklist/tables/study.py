@@ -61,6 +61,8 @@ class Study(Base):
         # ranked_list: flagged, unscored, failed studies of the open list.
         _open_index("ix_study_open_attention_rank", "attention", "rank_key", "id"),
         _open_index("ix_study_open_result_rank", "result", "rank_key", "id"),
+        # triage.rescoring: open studies whose score is not of the classifier in charge.
+        _open_index("ix_study_open_scored_by", "scored_by_id"),
         # ranked_list: read studies, by state.
         Index("ix_study_state_rank", "reading_state", "rank_key", "id"),
         # ranked_list: search by prefix of name, patient ID, accession number.
@@ -108,6 +110,8 @@ class Study(Base):
     probability_rule: Mapped[str] = mapped_column(String(64), default="")
     attention: Mapped[Attention] = mapped_column(by_value(Attention), default=Attention.NONE)
     is_demo_score: Mapped[bool] = mapped_column(default=False)
+    # The classifier version of the score. No foreign key: SQLite would have to copy the table to drop it again.
+    scored_by_id: Mapped[int | None]
 
     rank_key: Mapped[int] = mapped_column(BigInteger)
     reading_state: Mapped[ReadingState] = mapped_column(by_value(ReadingState), default=ReadingState.UNREAD)

@@ -1,4 +1,4 @@
-"""Which images wait for their analysis, and which worker has taken them.
+"""Which images wait for their first analysis, and which worker has taken them.
 
 A worker claims by inserting the analysis row (its unique constraint lets one win) or by taking over a row whose
 lease has run out; both are conditional, nothing is locked. The attempt number is a fence: a slow worker that
@@ -6,42 +6,22 @@ lost its claim cannot overwrite what a later one wrote.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, and_, or_, select, update
+from sqlalchemy import Row, Select, and_, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from worklist import clock, settings
 from worklist.tables import Analysis, AnalysisState, Instance, Series, Study
+from worklist.triage.leases import MAXIMUM_ATTEMPTS, Claimant, Claimed, expired, lease_end
 from worklist.triage.prediction import Prediction
 from worklist.triage.record import Outcome, record_predictions
 
-MAXIMUM_ATTEMPTS = 3
 # A job needs a moment to reach its worker; younger images are not lost.
 GRACE = timedelta(seconds=10)
 SWEEP_LIMIT = 16
-
-
-@dataclass(frozen=True)
-class Claimed:
-    """One image that this worker now analyses."""
-
-    analysis_id: int
-    attempt: int
-    instance_id: int
-    file_path: str
-
-
-@dataclass(frozen=True)
-class Claimant:
-    """Who claims, and for which classifier and preprocessing."""
-
-    worker: str
-    classifier_version_id: int
-    preprocessing_version: int
 
 
 # Instance, its file, and the analysis that a dead worker left, if any.
@@ -69,20 +49,6 @@ def claim_batch(session: Session, instance_id: int, claimant: Claimant) -> list[
         .limit(settings.current().analysis_batch_size - 1)
     )
     return _insert(session, [named, *others], claimant)
-
-
-def renew(session: Session, claims: Sequence[Claimed]) -> None:
-    """Give a sign of life: the claims are good for another lease."""
-    for claimed in claims:
-        session.execute(
-            update(Analysis)
-            .where(
-                Analysis.id == claimed.analysis_id,
-                Analysis.attempt == claimed.attempt,
-                Analysis.state == AnalysisState.RUNNING,
-            )
-            .values(lease_expires_at=_lease_end())
-        )
 
 
 def lost_instances(session: Session, *, limit: int = SWEEP_LIMIT) -> list[int]:
@@ -121,12 +87,8 @@ def _waiting(claimant: Claimant) -> Select[int, str, int]:
         .join(Instance.series)
         .join(Series.study)
         .outerjoin(Analysis, own_row)
-        .where(Instance.needs_analysis, or_(Analysis.id.is_(None), _expired()))
+        .where(Instance.needs_analysis, or_(Analysis.id.is_(None), expired()))
     )
-
-
-def _expired() -> ColumnElement[bool]:
-    return and_(Analysis.state == AnalysisState.RUNNING, Analysis.lease_expires_at < clock.now())
 
 
 def _insert(session: Session, images: Sequence[Waiting], claimant: Claimant) -> list[Claimed]:
@@ -142,7 +104,7 @@ def _insert(session: Session, images: Sequence[Waiting], claimant: Claimant) -> 
             "state": AnalysisState.RUNNING,
             "worker": claimant.worker,
             "started_at": clock.now(),
-            "lease_expires_at": _lease_end(),
+            "lease_expires_at": lease_end(),
         }
         for image in sorted(images, key=lambda image: image.id)
     ]
@@ -156,12 +118,12 @@ def _take_over(session: Session, image: Waiting, claimant: Claimant) -> list[Cla
     """Claim an image whose worker gave no sign of life; after too many of them, say that it is impossible."""
     statement = (
         update(Analysis)
-        .where(Analysis.id == image.analysis_id, _expired())
+        .where(Analysis.id == image.analysis_id, expired())
         .values(
             attempt=Analysis.attempt + 1,
             worker=claimant.worker,
             started_at=clock.now(),
-            lease_expires_at=_lease_end(),
+            lease_expires_at=lease_end(),
         )
         .returning(Analysis.attempt)
     )
@@ -173,7 +135,3 @@ def _take_over(session: Session, image: Waiting, claimant: Claimant) -> list[Cla
         record_predictions(session, [Outcome(image.analysis_id, attempt, Prediction(reason=reason))])
         return []
     return [Claimed(image.analysis_id, attempt, image.id, image.file_path)]
-
-
-def _lease_end() -> datetime:
-    return clock.now() + timedelta(seconds=settings.current().analysis_lease_seconds)

@@ -10,8 +10,6 @@ from sqlalchemy.orm import Session, defer
 from worklist.errors import NotFound
 from worklist.tables import Analysis, AnalysisState, ClassifierState, ClassifierVersion, Instance
 
-WATCHING = (ClassifierState.DRAFT, ClassifierState.SHADOW)
-
 
 @dataclass(frozen=True)
 class Crop:
@@ -107,12 +105,20 @@ def heat_map(session: Session, instance_id: int) -> HeatMap:
 def analyses(
     session: Session, instance_ids: Sequence[int], *, with_heat_map: bool = False
 ) -> dict[int, Analysis]:
-    """Return the analysis of each image that counts: of the classifier in charge, else the newest."""
+    """Return the analysis of each image that counts: of the classifier in charge, else the newest.
+
+    One that is finished goes before one that is not, so that the result of a former classifier is shown until
+    there is a new one. Versions that never were in charge show nothing.
+    """
     query = (
         select(Analysis)
         .join(ClassifierVersion, ClassifierVersion.id == Analysis.classifier_version_id)
-        .where(Analysis.instance_id.in_(instance_ids), ClassifierVersion.state.not_in(WATCHING))
-        .order_by(ClassifierVersion.state == ClassifierState.CHAMPION, Analysis.id)
+        .where(Analysis.instance_id.in_(instance_ids), ClassifierVersion.promoted_at.is_not(None))
+        .order_by(
+            Analysis.state != AnalysisState.RUNNING,
+            ClassifierVersion.state == ClassifierState.CHAMPION,
+            Analysis.id,
+        )
     )
     # A page needs to know that there is a heat map, not its bytes.
     options = () if with_heat_map else (defer(Analysis.heat_map, raiseload=True),)

@@ -6,37 +6,22 @@ from dataclasses import dataclass
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from worklist import audit, clock
+from worklist import clock
 from worklist.tables import (
     Analysis,
     AnalysisState,
-    Attention,
-    BodyPart,
     Calibration,
     ClassifierState,
     ClassifierVersion,
     Instance,
-    OperatingPoint,
     Result,
     Series,
     Study,
 )
-from worklist.triage.image_detail import analyses
-from worklist.triage.policy import current_policy
+from worklist.triage import rescoring
 from worklist.triage.prediction import Prediction
-from worklist.triage.probability import RULE, attention, calibrated, study_probability
-from worklist.triage.ranking import rank_key
-
-WHO = "worker"
-
-
-@dataclass(frozen=True)
-class _Judgement:
-    """What the analyses of a study's images say together."""
-
-    result: Result
-    reason: str
-    probabilities: tuple[float, ...]
+from worklist.triage.probability import calibrated
+from worklist.triage.refresh import refresh_study
 
 
 @dataclass(frozen=True)
@@ -49,24 +34,32 @@ class Outcome:
 
 
 def record_predictions(session: Session, outcomes: Sequence[Outcome]) -> list[int]:
-    """Store what the classifier returned for a batch, and refresh each study once.
+    """Store what a classifier returned for a batch, and refresh each study once.
+
+    What a version in shadow returned is stored and changes nothing else.
 
     Returns
     -------
     list of int
-        The instances that are now done. An attempt whose claim was taken over meanwhile stores nothing.
+        The instances of which people see a new result. An attempt whose claim was taken over meanwhile stores
+        nothing.
     """
     # Studies before their images, as reception takes them, and by id: nobody waits for each other. It also
     # keeps two workers from each missing the other's image, and a change of policy from missing a study.
     _lock_studies(session, outcomes)
     held = [(analysis, item) for item in outcomes if (analysis := _held(session, item)) is not None]
+    watching = _watching_id(session)
+    done = []
     for analysis, item in held:
         _fill(session, analysis, item.prediction)
-        session.get_one(Instance, analysis.instance_id).needs_analysis = False
+        if analysis.classifier_version_id != watching:
+            session.get_one(Instance, analysis.instance_id).needs_analysis = False
+            done.append(analysis.instance_id)
     session.flush()
-    done = [analysis.instance_id for analysis, _ in held]
     for study_id in _study_ids(session, done):
         refresh_study(session, study_id)
+    if watching is not None:
+        rescoring.offer(session, watching, done)
     return done
 
 
@@ -100,36 +93,6 @@ def mark_waiting_again(session: Session, *, told: Sequence[str] | None = None) -
     return len(updated)
 
 
-def refresh_study(session: Session, study_id: int) -> None:
-    """Recompute a study's probability, flag and rank from the analyses of its current images."""
-    study = session.get_one(Study, study_id, populate_existing=True)
-    images = _images(session, study_id)
-    versions = _versions(session, images)
-    judgement = _judge(images)
-    study.result = judgement.result
-    study.result_reason = judgement.reason
-    study.result_version += 1
-    study.study_probability = study_probability(judgement.probabilities)
-    study.probability_rule = RULE
-    study.is_demo_score = any(version.is_demo for version in versions)
-    thresholds = _thresholds(session, versions[-1], study.body_part) if versions else {}
-    study.attention = attention(study.study_probability, thresholds)
-    policy = current_policy(session)
-    study.rank_key = rank_key(
-        study.received_at, study.study_probability, study.clinical_priority, policy=policy
-    )
-    audit.record(
-        session,
-        WHO,
-        "study.analysed",
-        about=("study", study.id),
-        result=study.result,
-        result_version=study.result_version,
-        images=len(judgement.probabilities),
-        probability=study.study_probability,
-    )
-
-
 def _fill(session: Session, analysis: Analysis, prediction: Prediction) -> None:
     analysis.lease_expires_at = None
     analysis.reason = prediction.reason
@@ -145,6 +108,13 @@ def _fill(session: Session, analysis: Analysis, prediction: Prediction) -> None:
         analysis.state = AnalysisState.DONE
         analysis.logit = prediction.logit
         analysis.probability = _calibrate(session, analysis, prediction.logit)
+
+
+def _watching_id(session: Session) -> int | None:
+    """Return the version in shadow, if there is one."""
+    return session.scalars(
+        select(ClassifierVersion.id).where(ClassifierVersion.state == ClassifierState.SHADOW)
+    ).first()
 
 
 def _calibrate(session: Session, analysis: Analysis, logit: float) -> float:
@@ -189,68 +159,3 @@ def _lock_studies(session: Session, outcomes: Sequence[Outcome]) -> None:
 def _study_ids(session: Session, instance_ids: Sequence[int]) -> Sequence[int]:
     statement = select(Series.study_id).join(Series.instances).where(Instance.id.in_(instance_ids))
     return session.scalars(statement.distinct().order_by(Series.study_id)).all()
-
-
-def _images(session: Session, study_id: int) -> Sequence[tuple[Instance, Analysis | None]]:
-    """Return the current images with the analysis that counts for each, the same that the study page shows.
-
-    After a change of the classifier some images of a study may still have the analysis of the former one: it
-    counts, or the study would be judged by half of its images.
-    """
-    instances = session.scalars(
-        select(Instance)
-        .join(Instance.series)
-        .where(Series.study_id == study_id, Instance.is_current)
-        .order_by(Instance.id)
-        .execution_options(populate_existing=True)
-    ).all()
-    counting = analyses(session, [instance.id for instance in instances])
-    return [(instance, counting.get(instance.id)) for instance in instances]
-
-
-def _versions(
-    session: Session, images: Sequence[tuple[Instance, Analysis | None]]
-) -> Sequence[ClassifierVersion]:
-    """Return the classifier versions that judged a study, the one in charge last."""
-    ids = {found.classifier_version_id for _, found in images if found is not None}
-    return session.scalars(
-        select(ClassifierVersion)
-        .where(ClassifierVersion.id.in_(ids))
-        .order_by(ClassifierVersion.state == ClassifierState.CHAMPION, ClassifierVersion.id)
-    ).all()
-
-
-def _judge(images: Sequence[tuple[Instance, Analysis | None]]) -> _Judgement:
-    probabilities = tuple(
-        found.probability for _, found in images if found is not None and found.probability is not None
-    )
-    waiting = sum(instance.needs_analysis for instance, _ in images)
-    failures = [found.reason for _, found in images if found is not None and found.reason]
-    told = [instance.no_analysis_reason for instance, _ in images if instance.no_analysis_reason]
-    if probabilities:
-        return _Judgement(Result.SCORED, _partly(len(probabilities), waiting, failures), probabilities)
-    if waiting:
-        return _Judgement(Result.WAITING, "", ())
-    if failures:
-        return _Judgement(Result.FAILED, failures[0], ())
-    return _Judgement(Result.OUT_OF_SCOPE, told[0] if told else "No image that the classifier may judge.", ())
-
-
-def _partly(done: int, waiting: int, failures: Sequence[str]) -> str:
-    parts = []
-    if waiting:
-        parts.append(f"{done} of {done + waiting + len(failures)} images analysed so far.")
-    if failures:
-        parts.append(f"{len(failures)} without a prediction: {failures[0]}")
-    return " ".join(parts)
-
-
-def _thresholds(
-    session: Session, version: ClassifierVersion, body_part: BodyPart | None
-) -> dict[Attention, float]:
-    rows = session.scalars(
-        select(OperatingPoint).where(
-            OperatingPoint.classifier_version_id == version.id, OperatingPoint.body_part == body_part
-        )
-    )
-    return {row.attention: row.threshold for row in rows}

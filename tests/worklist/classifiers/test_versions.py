@@ -161,3 +161,55 @@ def test_registration_and_promotion_are_recorded_with_who(session, card):
 def test_versions_are_listed_the_newest_first(session):
     names = [make_classifier(session, state=ClassifierState.RETIRED).name for _ in range(3)]
     assert [version.name for version in versions.versions(session)] == names[::-1]
+
+
+def test_weights_are_kept_by_their_hash_whatever_becomes_of_the_folder(session, card, site):
+    path = card()
+    version = versions.register(session, path, "adam")
+    (path.parent / "weights.npz").unlink()
+    sha256 = hashlib.sha256(WEIGHTS).hexdigest()
+    assert version.weights_path == str(site.classifier_folder / f"{sha256}.npz")
+    assert (site.classifier_folder / f"{sha256}.npz").read_bytes() == WEIGHTS
+
+
+def test_kept_weights_that_were_changed_are_refused(session, card, site):
+    sha256 = hashlib.sha256(WEIGHTS).hexdigest()
+    site.classifier_folder.mkdir()
+    (site.classifier_folder / f"{sha256}.npz").write_bytes(b"other")
+    with pytest.raises(Invalid, match=r"classifiers/.*npz have SHA-256"):
+        versions.register(session, card(), "adam")
+
+
+def test_one_version_at_a_time_is_in_shadow(session, card):
+    make_classifier(session, name="a-1")
+    make_classifier(session, name="a-2", state=ClassifierState.SHADOW)
+    versions.register(session, card(), "adam")
+    with pytest.raises(Conflict, match="a-2 is in shadow already; retire it first"):
+        versions.watch(session, "b-1", "adam")
+    versions.retire(session, "a-2", "adam")
+    assert versions.watch(session, "b-1", "adam").state is ClassifierState.SHADOW
+
+
+@pytest.mark.parametrize("act", [versions.watch, versions.retire])
+def test_the_one_in_charge_is_replaced_and_never_taken_away(session, act):
+    make_classifier(session, name="a-1")
+    with pytest.raises(Conflict, match="a-1 is in charge"):
+        act(session, "a-1", "adam")
+
+
+def test_a_roll_back_needs_a_former_champion(session, card):
+    make_classifier(session, name="a-1")
+    make_classifier(session, name="never-in-charge", state=ClassifierState.RETIRED, promoted_at=None)
+    with pytest.raises(Conflict, match="No version was in charge before"):
+        versions.roll_back(session, "adam")
+
+
+def test_rolling_back_twice_comes_back_to_the_newer_one(session, card, frozen):
+    make_classifier(session, name="a-1")
+    versions.register(session, card(), "adam")
+    for act in (lambda: versions.promote(session, "b-1", "adam"), lambda: versions.roll_back(session, "adam")):
+        frozen.advance(minutes=1)
+        act()
+    assert versions.champion(session, allow_demo=False).name == "a-1"
+    frozen.advance(minutes=1)
+    assert versions.roll_back(session, "adam").name == "b-1"

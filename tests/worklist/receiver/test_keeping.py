@@ -1,6 +1,7 @@
 """Several images in one commit, by several receivers at once."""
 
 import threading
+from contextlib import suppress
 
 import pytest
 
@@ -49,10 +50,8 @@ def test_receivers_that_keep_the_same_studies_in_other_orders_wait_and_never_blo
 
     def slowly(*arguments, **options):
         registered = register(*arguments, **options)
-        try:
+        with suppress(threading.BrokenBarrierError):  # then the other one waits for what this one has
             both_have_one.wait()
-        except threading.BrokenBarrierError:
-            pass  # the other one waits for what this one has
         return registered
 
     def commit(group: list[keeping._File]) -> None:

@@ -9,7 +9,8 @@ from tests.factories import make_classifier, make_instance, make_study
 from worklist import database
 from worklist.tables import Analysis, AnalysisState, ClassifierState, Instance, Result
 from worklist.triage import analyses
-from worklist.triage.analyses import Claimant, claim_batch, lost_instances, renew
+from worklist.triage.analyses import claim_batch, lost_instances
+from worklist.triage.leases import Claimant, renew
 from worklist.triage.prediction import Prediction
 from worklist.triage.record import Outcome, record_predictions
 

@@ -26,7 +26,7 @@ from worklist.tables import (
     Study,
 )
 from worklist.triage import analyses, ranked_list
-from worklist.triage.analyses import Claimant
+from worklist.triage.leases import Claimant
 from worklist.triage.ranked_list import Filters
 
 ROWS = 3000

@@ -10,7 +10,8 @@ from tests.factories import make_classifier, make_study
 from worklist import database
 from worklist.tables import Instance, Study
 from worklist.triage import policy
-from worklist.triage.analyses import Claimant, claim_batch
+from worklist.triage.analyses import claim_batch
+from worklist.triage.leases import Claimant
 from worklist.triage.prediction import Prediction
 from worklist.triage.ranking import Policy, rank_key
 from worklist.triage.record import Outcome, record_predictions

@@ -23,7 +23,8 @@ from worklist.tables import (
     Series,
 )
 from worklist.triage import record
-from worklist.triage.analyses import Claimant, claim_batch
+from worklist.triage.analyses import claim_batch
+from worklist.triage.leases import Claimant
 from worklist.triage.prediction import Prediction
 from worklist.triage.ranking import Policy, rank_key
 from worklist.triage.record import Outcome, mark_waiting_again, mark_without_classifier, record_predictions
