@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import select, update
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, selectinload
 
 from worklist import audit, clock
 from worklist.errors import Conflict, Invalid, NotFound
@@ -85,9 +85,7 @@ def promote(session: Session, name: str, who: str) -> ClassifierVersion:
     NotFound
         If no version has that name.
     """
-    version = session.scalars(select(ClassifierVersion).where(ClassifierVersion.name == name)).first()
-    if version is None:
-        raise NotFound(f"No classifier version is named {name}.")
+    version = _version_named(session, name)
     session.execute(
         update(ClassifierVersion)
         .where(ClassifierVersion.state == ClassifierState.CHAMPION, ClassifierVersion.id != version.id)
@@ -99,9 +97,33 @@ def promote(session: Session, name: str, who: str) -> ClassifierVersion:
     return version
 
 
+def with_figures(session: Session, name: str | None = None) -> ClassifierVersion:
+    """Return a version, by default the one in charge, with its calibrations and operating points.
+
+    Raises
+    ------
+    NotFound
+        If no version has that name, or none is in charge.
+    """
+    version = _version_named(session, name) if name else champion(session, allow_demo=True)
+    return session.scalars(
+        select(ClassifierVersion)
+        .where(ClassifierVersion.id == version.id)
+        .options(selectinload(ClassifierVersion.calibrations), selectinload(ClassifierVersion.operating_points))
+        .execution_options(populate_existing=True)
+    ).one()
+
+
 def versions(session: Session) -> list[ClassifierVersion]:
     """Return all versions, the newest first."""
     return list(session.scalars(select(ClassifierVersion).order_by(ClassifierVersion.id.desc())))
+
+
+def _version_named(session: Session, name: str) -> ClassifierVersion:
+    version = session.scalars(select(ClassifierVersion).where(ClassifierVersion.name == name)).first()
+    if version is None:
+        raise NotFound(f"No classifier version is named {name}.")
+    return version
 
 
 def _version(card: dict[str, Any], weights: Path, who: str) -> ClassifierVersion:

@@ -73,7 +73,9 @@ def read_snapshot(path: Path, *, sha256: str = "") -> list[SnapshotImage]:
         raise Unavailable(f"The snapshot {path} cannot be read: {error.strerror}.") from error
     found = hashlib.sha256(content).hexdigest()
     if sha256 and found != sha256:
-        raise Invalid(f"The snapshot {path} has SHA-256 {found}, not {sha256}: it was changed after it was made.")
+        raise Invalid(
+            f"The snapshot {path} has SHA-256 {found}, not {sha256}: it was changed after it was made."
+        )
     try:
         return [_image(json.loads(line)) for line in content.splitlines()]
     except (KeyError, TypeError, ValueError) as error:
