@@ -8,7 +8,7 @@ from pathlib import Path
 from workers.engines.openvino import OpenVINOClassifier
 from workers.engines.precision import LARGEST_CHANGE, Bound, Compared, Loss, Precision, measure, store
 from workers.pipeline import predict
-from worklist import archive, database, logs
+from worklist import archive, database, logs, settings
 from worklist.classifiers import versions
 from worklist.dicom.pixels import classifier_greys, displayed_greys
 from worklist.errors import Unavailable, WorklistError
@@ -95,4 +95,5 @@ def _verdict(refusal: str, path: Path) -> list[str]:
 
 
 if __name__ == "__main__":
+    logs.configure(settings.current().log_level)
     sys.exit(main())

@@ -18,6 +18,9 @@ from worklist.errors import Invalid
 
 CPU_QUOTA = Path("/sys/fs/cgroup/cpu.max")
 
+LARGEST_PASS = 4
+"""Images that pass together: more are no faster (measured) and only take memory."""
+
 
 _HINTS = {Precision.FLOAT32: openvino.Type.f32, Precision.BFLOAT16: openvino.Type.bf16}
 
@@ -165,8 +168,15 @@ class _Compiled:
         self(np.zeros((1, input_size_px, input_size_px), np.float32))
 
     def __call__(self, batch: NDArray[np.float32]) -> list[NDArray[np.float32]]:
-        if batch.ndim != 3 or batch.shape[1:] != (self._side, self._side):
+        if batch.ndim != 3 or batch.shape[1:] != (self._side, self._side) or not len(batch):
             raise Invalid(f"a batch has the shape (n, {self._side}, {self._side}), not {batch.shape}")
+        parts = [
+            self._pass(batch[start : start + LARGEST_PASS]) for start in range(0, len(batch), LARGEST_PASS)
+        ]
+        return [np.concatenate(outputs) for outputs in zip(*parts, strict=True)]
+
+    def _pass(self, batch: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+        """Run some images; the results are copies, since OpenVINO uses its buffers again."""
         results = self._request.infer([np.ascontiguousarray(batch, np.float32)])
         return [results[number].copy() for number in range(len(results))]
 

@@ -191,4 +191,5 @@ def _correlation(exact: NDArray[np.float32] | None, fast: NDArray[np.float32] | 
         return float(exact is fast)
     if np.array_equal(exact, fast):
         return 1.0  # also where both are flat and have no correlation
-    return float(np.nan_to_num(np.corrcoef(exact.ravel(), fast.ravel())[0, 1]))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return float(np.nan_to_num(np.corrcoef(exact.ravel(), fast.ravel())[0, 1]))
