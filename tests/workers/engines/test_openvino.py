@@ -107,6 +107,16 @@ def test_its_heat_maps_are_those_of_the_textbook(both, crops):
     assert explained >= len(crops)
 
 
+@pytest.mark.network
+def test_the_real_network_gives_an_image_the_same_bits_in_any_company(both, crops):
+    _, network = both
+    logits, evidence = network.predict(crops)
+    for number in range(len(crops)):
+        alone = network.predict(crops[number : number + 1])
+        assert alone[0][0] == logits[number]
+        assert np.array_equal(alone[1][0], evidence[number])
+
+
 def test_it_computes_in_float32_even_where_the_processor_has_faster_numbers(network):
     assert network.precision == "float32"
 
