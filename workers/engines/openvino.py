@@ -176,9 +176,9 @@ class _Compiled:
         return [np.concatenate(outputs) for outputs in zip(*parts, strict=True)]
 
     def _pass(self, batch: NDArray[np.float32]) -> list[NDArray[np.float32]]:
-        """Run some images; the results are copies, since OpenVINO uses its buffers again."""
-        results = self._request.infer([np.ascontiguousarray(batch, np.float32)])
-        return [results[number].copy() for number in range(len(results))]
+        """Run some images; the results are copies: OpenVINO uses its buffers again."""
+        results = self._request.infer([np.ascontiguousarray(batch, np.float32)], share_outputs=False)
+        return [results[number] for number in range(len(results))]
 
 
 def _options(precision: Precision) -> dict[str, object]:
