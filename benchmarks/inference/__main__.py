@@ -156,20 +156,21 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         images = Path(folder) / "images.npy"
         draw(images, (1250, 1000) if options.quick else (2500, 2000))
-        for precision in ("float32", "bfloat16"):
-            best, words = peak(precision)
-            print(f"matrix peak in {precision}, GFLOP/s: {words}", flush=True)
-            if precision == "float32":
-                exact_peak = best
+        print(f"matrix peak in bfloat16, GFLOP/s: {peak('bfloat16')[1]}", flush=True)
+        best = 0.0
         for side in options.sides:
             runs: dict[str, list[Found]] = {name: [] for name in WAYS}
             for _ in range(options.rounds):
+                # In turns with the ways: the peak of a shared machine changes too.
+                rate, words = peak("float32")
+                best = max(best, rate)
+                print(f"matrix peak in float32, GFLOP/s: {words}", flush=True)
                 for name, found in runs.items():
                     arguments = [name, images, side, "--seconds", options.seconds, "--counts", *options.counts]
                     found.append(json.loads(child("contender", *arguments)))
             results = {name: merged(found) for name, found in runs.items()}
             table(results, side, options.counts)
-            ratios(results, side, exact_peak)
+            ratios(results, side, best)
             check(results)
         start(images)
 
