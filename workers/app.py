@@ -19,7 +19,7 @@ app.conf.update(
     task_time_limit=180,
     worker_prefetch_multiplier=1,
     worker_disable_prefetch=True,
-    # Loading TensorFlow takes longer than the default of 4 s: replacements would be killed in a loop.
+    # Loading an engine can take longer than the default of 4 s: replacements would be killed in a loop.
     worker_proc_alive_timeout=300,
     worker_max_tasks_per_child=2000,
     # Our tasks take seconds and may run twice; killing them because the broker is away gains nothing.

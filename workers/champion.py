@@ -3,18 +3,16 @@
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from sqlalchemy import select, update
 
+from workers.engines import choice
+from workers.pipeline import Network
 from worklist import database, logs, settings
 from worklist.classifiers import versions
 from worklist.classifiers.versions import NoClassifier
 from worklist.errors import WorklistError
 from worklist.tables import ClassifierState, ClassifierVersion
-
-if TYPE_CHECKING:
-    from workers.classifier import Classifier
 
 log = logs.logger(__name__)
 
@@ -24,7 +22,7 @@ class Champion:
     """A classifier version and its network."""
 
     version_id: int
-    classifier: "Classifier"
+    classifier: Network
 
 
 # The one in charge and, where there is one, the one in shadow; whoever is neither any more is let go.
@@ -105,15 +103,12 @@ def warm() -> None:
         log.info("classifier warm", version=version_id, seconds=round(time.perf_counter() - started, 1))
 
 
-def _load(weights_path: str, sha256: str, input_size_px: int) -> "Classifier":
-    # TensorFlow must not be imported before the fork, nor by workers that classify nothing.
-    from workers.classifier import Classifier
-
+def _load(weights_path: str, sha256: str, input_size_px: int) -> Network:
     try:
-        return Classifier.load(Path(weights_path), sha256=sha256, input_size_px=input_size_px)
+        return choice.load(Path(weights_path), sha256=sha256, input_size_px=input_size_px)
     except WorklistError as error:
         raise NoClassifier(f"Not scored: {error}") from error
     except Exception as error:
-        # Whatever TensorFlow makes of these weights, people must see it in the list, not in a log alone.
+        # Whatever an engine makes of these weights, people must see it in the list, not in a log alone.
         log.exception("classifier not loaded")
         raise NoClassifier(f"Not scored: the classifier cannot be loaded ({type(error).__name__}).") from error

@@ -4,7 +4,6 @@ Importing this module imports TensorFlow. Import it only in the process that com
 in the parent of a prefork pool: a child forked after TensorFlow has started hangs.
 """
 
-import hashlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,13 +12,10 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from worklist.errors import Invalid, Unavailable
+from workers.weights import IMAGENET_DEVIATION, IMAGENET_MEAN, Weights, read_registered, read_weights, sha256_of
+from worklist.errors import Invalid
 
 DROPOUT = 0.2
-_IMAGENET_MEAN = (0.485, 0.456, 0.406)
-_IMAGENET_DEVIATION = (0.229, 0.224, 0.225)
-
-Weights = dict[str, NDArray[np.float32]]
 
 
 class _AsColour(keras.layers.Layer):
@@ -27,7 +23,7 @@ class _AsColour(keras.layers.Layer):
 
     def call(self, greys: tf.Tensor) -> tf.Tensor:
         colour = tf.repeat(greys[..., None], 3, axis=-1)
-        return (colour - tf.constant(_IMAGENET_MEAN)) / tf.constant(_IMAGENET_DEVIATION)
+        return (colour - tf.constant(IMAGENET_MEAN)) / tf.constant(IMAGENET_DEVIATION)
 
 
 class _MeanPlusBias(keras.layers.Layer):
@@ -107,42 +103,19 @@ def load_weights(network: keras.Model, path: Path) -> None:
     Invalid
         If it does not hold exactly the arrays of this network.
     """
-    arrays = _read_arrays(path)
+    _set_weights(network, read_weights(path), path.name)
+
+
+def _set_weights(network: keras.Model, arrays: Weights, name: str) -> None:
     variables = _stored_variables(network)
     strange = set(arrays) ^ {variable.path for variable in variables}
     if strange:
-        raise Invalid(f"{path.name} does not hold the weights of this network: {min(strange)} differs")
+        raise Invalid(f"{name} does not hold the weights of this network: {min(strange)} differs")
     for variable in variables:
         array = arrays[variable.path]
         if array.shape != tuple(variable.shape):
-            raise Invalid(f"{path.name}: {variable.path} has shape {array.shape}, not {tuple(variable.shape)}")
+            raise Invalid(f"{name}: {variable.path} has shape {array.shape}, not {tuple(variable.shape)}")
         variable.assign(array.astype(np.float32))
-
-
-def _read_arrays(path: Path) -> Weights:
-    """Read all arrays of a weights file."""
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            return {name: file[name] for name in file.files}
-    except OSError as error:
-        raise Unavailable(f"the weights {path} cannot be read: {error.strerror or error}") from error
-    except ValueError as error:
-        raise Invalid(f"{path} is not a weights file") from error
-
-
-def sha256_of(path: Path) -> str:
-    """Return the SHA-256 of a file as 64 hexadecimal digits.
-
-    Raises
-    ------
-    Unavailable
-        If the file cannot be read.
-    """
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise Unavailable(f"the weights {path} cannot be read: {error.strerror or error}") from error
 
 
 class Classifier:
@@ -189,11 +162,9 @@ class Classifier:
         Invalid
             If its hash is another or it does not fit the network.
         """
-        found = sha256_of(weights_path)
-        if found != sha256.lower():
-            raise Invalid(f"the weights {weights_path.name} have the hash {found}, registered is {sha256}")
+        arrays, found = read_registered(weights_path, sha256)
         network = build_network(backbone())
-        load_weights(network, weights_path)
+        _set_weights(network, arrays, weights_path.name)
         return cls(network, input_size_px=input_size_px, sha256=found)
 
     def predict(self, batch: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

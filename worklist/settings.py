@@ -7,7 +7,7 @@ each one; a test fails when one is missing there.
 import os
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -80,6 +80,13 @@ class Settings(BaseSettings):
         description="Seconds without a sign of life after which an analysis is given to another worker",
     )
     analysis_batch_size: int = Field(8, ge=1, le=64, description="Images that go through the network together")
+    engine: Literal["auto", "openvino", "tensorflow"] = Field(
+        "auto", description="What runs the classifier: auto, openvino or tensorflow"
+    )
+    precision: Literal["float32", "bfloat16"] = Field(
+        "float32",
+        description="Numbers the classifier computes in: float32, or bfloat16 once its loss was measured",
+    )
     sweep_seconds: float = Field(5, gt=0, description="Seconds between two sweeps for lost work")
 
     web_host: str = Field("127.0.0.1", description="Address of the web server")

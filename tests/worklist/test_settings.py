@@ -44,6 +44,8 @@ def test_variables_are_read_with_their_prefix(monkeypatch):
         ("ANALYSIS_BATCH_SIZE", "65"),
         ("LOG_LEVEL", "LOUD"),
         ("DEMO", "perhaps"),
+        ("ENGINE", "onnx"),
+        ("PRECISION", "int8"),
         ("AE_TITLE", "A-TITLE-OF-17-CHR"),
         ("AE_TITLE", ""),
     ],

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import select, update
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, selectinload
 
 from worklist import audit, clock
 from worklist.classifiers import cards
@@ -64,6 +64,23 @@ def named(session: Session, name: str) -> ClassifierVersion:
     if version is None:
         raise NotFound(f"No classifier version is named {name}.")
     return version
+
+
+def with_figures(session: Session, name: str | None = None) -> ClassifierVersion:
+    """Return a version, by default the one in charge, with its calibrations and operating points.
+
+    Raises
+    ------
+    NotFound
+        If no version has that name, or none is in charge.
+    """
+    version = named(session, name) if name else champion(session, allow_demo=True)
+    return session.scalars(
+        select(ClassifierVersion)
+        .where(ClassifierVersion.id == version.id)
+        .options(selectinload(ClassifierVersion.calibrations), selectinload(ClassifierVersion.operating_points))
+        .execution_options(populate_existing=True)
+    ).one()
 
 
 def versions(session: Session) -> list[ClassifierVersion]:

@@ -6,6 +6,7 @@ lost its claim cannot overwrite what a later one wrote.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -14,7 +15,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from worklist import clock, settings
-from worklist.tables import Analysis, AnalysisState, Instance, Series, Study
+from worklist.tables import Analysis, AnalysisState, BodyPart, Instance, Series, Study
 from worklist.triage.leases import MAXIMUM_ATTEMPTS, Claimant, Claimed, expired, lease_end
 from worklist.triage.prediction import Prediction
 from worklist.triage.record import Outcome, record_predictions
@@ -22,6 +23,15 @@ from worklist.triage.record import Outcome, record_predictions
 # A job needs a moment to reach its worker; younger images are not lost.
 GRACE = timedelta(seconds=10)
 SWEEP_LIMIT = 16
+
+
+@dataclass(frozen=True)
+class StoredImage:
+    """One image in the archive, and of which study."""
+
+    study_id: int
+    body_part: BodyPart | None
+    file_path: str
 
 
 # Instance, its file, and the analysis that a dead worker left, if any.
@@ -73,6 +83,24 @@ def lost_instances(session: Session, *, limit: int = SWEEP_LIMIT) -> list[int]:
             .limit(limit)
         )
     )
+
+
+def analysed_images(session: Session, *, limit: int) -> list[StoredImage]:
+    """Return images that have a prediction, those received last first."""
+    is_done = (
+        select(Analysis.id)
+        .where(Analysis.instance_id == Instance.id, Analysis.state == AnalysisState.DONE)
+        .exists()
+    )
+    rows = session.execute(
+        select(Study.id, Study.body_part, Instance.file_path)
+        .join(Study.series)
+        .join(Series.instances)
+        .where(Instance.is_current, is_done)
+        .order_by(Instance.id.desc())
+        .limit(limit)
+    )
+    return [StoredImage(*row) for row in rows]
 
 
 def _waiting(claimant: Claimant) -> Select[int, str, int]:

@@ -8,6 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import selectinload
 
 from tests.factories import make_classifier
+from worklist import database
 from worklist.classifiers import versions
 from worklist.errors import Conflict, Invalid, NotFound
 from worklist.tables import AuditEvent, ClassifierState, ClassifierVersion
@@ -213,3 +214,19 @@ def test_rolling_back_twice_comes_back_to_the_newer_one(session, card, frozen):
     assert versions.champion(session, allow_demo=False).name == "a-1"
     frozen.advance(minutes=1)
     assert versions.roll_back(session, "adam").name == "b-1"
+
+
+def test_a_version_can_be_taken_with_its_figures_out_of_the_session(site):
+    with database.transaction() as session:
+        make_classifier(session, name="in-charge", threshold=0.7)
+        make_classifier(session, name="draft", state=ClassifierState.DRAFT, threshold=0.2)
+    with database.reading() as session:
+        found = [versions.with_figures(session), versions.with_figures(session, "draft")]
+    assert [version.name for version in found] == ["in-charge", "draft"]
+    assert [max(point.threshold for point in version.operating_points) for version in found] == [0.7, 0.2]
+    assert all(len(version.calibrations) == 7 for version in found)
+
+
+def test_figures_of_a_version_that_does_not_exist_are_refused(session):
+    with pytest.raises(NotFound, match="No classifier version is named b-9"):
+        versions.with_figures(session, "b-9")

@@ -5,11 +5,11 @@ import threading
 import pytest
 from sqlalchemy import select
 
-from tests.factories import make_classifier, make_instance, make_study
+from tests.factories import make_analysis, make_classifier, make_instance, make_study
 from worklist import database
 from worklist.tables import Analysis, AnalysisState, ClassifierState, Instance, Result
 from worklist.triage import analyses
-from worklist.triage.analyses import claim_batch, lost_instances
+from worklist.triage.analyses import analysed_images, claim_batch, lost_instances
 from worklist.triage.leases import Claimant, renew
 from worklist.triage.prediction import Prediction
 from worklist.triage.record import Outcome, record_predictions
@@ -201,3 +201,25 @@ class TestLost:
             frozen.advance(seconds=1)
         frozen.advance(seconds=20)
         assert lost_instances(session) == images[:16]
+
+
+class TestAnalysedImages:
+    def test_those_with_a_prediction_come_back_once_the_last_first(self, session, classifier):
+        studies = [make_study(session, images=0, body_part=part) for part in ("HAND", "WRIST", None)]
+        images = [make_instance(session, study.series[0], file_path=f"{study.id}.dcm") for study in studies]
+        for image in images:
+            make_analysis(session, image, classifier)
+        make_analysis(session, images[0], classifier, preprocessing_version=2)
+        found = analysed_images(session, limit=2)
+        assert [(image.study_id, image.body_part, image.file_path) for image in found] == [
+            (studies[2].id, None, f"{studies[2].id}.dcm"),
+            (studies[1].id, "WRIST", f"{studies[1].id}.dcm"),
+        ]
+        assert len(analysed_images(session, limit=9)) == 3
+
+    def test_those_without_one_and_replaced_ones_are_left_out(self, session, classifier):
+        waiting_image(session)
+        for values, state in (({"is_current": False}, AnalysisState.DONE), ({}, AnalysisState.FAILED)):
+            image = make_instance(session, make_study(session, images=0).series[0], **values)
+            make_analysis(session, image, classifier, state=state)
+        assert analysed_images(session, limit=9) == []
