@@ -4,8 +4,8 @@ import keras
 import numpy as np
 
 from workers.classifier import build_network
-from workers.training.dataset import STORED_PX, Item, Snapshot
-from workers.training.fit import Phase, Recipe
+from workers.training.demo.dataset import STORED_PX, Item, Snapshot
+from workers.training.demo.fit import Phase, Recipe
 
 RECIPE = Recipe(
     phases=(
