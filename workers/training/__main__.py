@@ -7,6 +7,8 @@ weights.npz, logits.jsonl and history.json. A run that was stopped or killed goe
 import argparse
 import signal
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -55,18 +57,22 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-class _Signals:
-    """Ctrl-C or SIGTERM: stop at the next step; the second one at once."""
+@contextmanager
+def _stop_by_signal() -> Iterator[Callable[[], bool]]:
+    """Give a function that says if Ctrl-C or SIGTERM came; the second one ends the process at once."""
+    came: list[int] = []
 
-    def __init__(self) -> None:
-        self.is_stopped = False
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, self._stop)
-
-    def _stop(self, number: int, _frame: FrameType | None) -> None:
-        self.is_stopped = True
+    def note(number: int, _frame: FrameType | None) -> None:
+        came.append(number)
         signal.signal(number, signal.SIG_DFL)
         _say("Stopping at the next step; again to stop at once.")
+
+    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield lambda: bool(came)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _say(text: str) -> None:
@@ -124,19 +130,15 @@ def _train(options: argparse.Namespace) -> None:
 
     from workers.training.trainer import Places, train
 
+    start, places = _start(options), Places(options.to, cache)
     for graphics in tf.config.list_physical_devices("GPU"):
         tf.config.experimental.set_memory_growth(graphics, True)
     # The same seed, the same weights: on a GPU that costs some speed.
     tf.config.experimental.enable_op_determinism()
-    signals = _Signals()
-    done = train(
-        images,
-        recipe,
-        _start(options),
-        Places(options.to, cache),
-        report=lambda event: _say(line(event)),
-        should_stop=lambda: signals.is_stopped,
-    )
+    with _stop_by_signal() as should_stop:
+        done = train(
+            images, recipe, start, places, report=lambda event: _say(line(event)), should_stop=should_stop
+        )
     best = max(done.history, key=lambda epoch: epoch.figures)
     _say(f"Kappa {best.study_kappa:.3f} and AUC {best.study_auc:.3f} over the studies to tune with.")
     _say(f"{done.weights_path}  SHA-256 {done.sha256}")

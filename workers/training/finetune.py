@@ -62,12 +62,10 @@ class FineTuning:
         self._done = tf.Variable(0, dtype=tf.int64)
         self._losses = tf.Variable(0.0, dtype=tf.float64)
         state = [variable.value for variable in (*network.variables, *self._optimizer.variables)]
-        self._checkpoints = tf.train.CheckpointManager(
-            tf.train.Checkpoint(state=state, done=self._done, losses=self._losses),
-            str(run.checkpoints),
-            max_to_keep=2,
-        )
-        self._checkpoints.restore_or_initialize()
+        checkpoint = tf.train.Checkpoint(state=state, done=self._done, losses=self._losses)
+        self._checkpoints = tf.train.CheckpointManager(checkpoint, str(run.checkpoints), max_to_keep=2)
+        if latest := self._checkpoints.latest_checkpoint:
+            checkpoint.restore(latest).assert_consumed()
 
     @property
     def steps_done(self) -> int:
@@ -91,11 +89,8 @@ class FineTuning:
                 self._train(epoch, steps, material, pace)
             if len(self._run.history()) <= epoch:
                 self._measure(epoch, steps, material.tune)
-            if _is_over(self._run.history(), epoch, self._recipe.patience):
-                self._watch.say(
-                    Stage.FINE_TUNING,
-                    f"Stopped early after epoch {epoch}: {self._recipe.patience} without gain.",
-                )
+            if epoch < self._recipe.epochs and _is_over(self._run.history(), epoch, self._recipe.patience):
+                self._watch.say(Stage.FINE_TUNING, f"Ended early: nothing got better until epoch {epoch}.")
                 return
 
     def _train(self, epoch: int, steps: int, material: Material, pace: Pace) -> None:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
+from workers.training.events import Pace, Stage, Watch
 from workers.training.features import Features
 from workers.training.measure import StudyFigures, study_figures
 from worklist.dataset.snapshot import SnapshotImage
@@ -83,7 +84,7 @@ def logits_of(features: Features, kernel: NDArray[np.float32], bias: float) -> N
     return np.asarray(features @ kernel + np.float32(bias), np.float32)
 
 
-def fit_head(fit: Examples, tune: Examples, *, iterations: int, seed: int) -> Head:
+def fit_head(fit: Examples, tune: Examples, watch: Watch, *, iterations: int, seed: int) -> Head:
     """Fit heads with penalties from strong to weak and keep the best.
 
     Parameters
@@ -100,7 +101,13 @@ def fit_head(fit: Examples, tune: Examples, *, iterations: int, seed: int) -> He
     The best one has the largest AUC over the tuning studies, the stronger penalty of two equal ones. Kappa
     jumps by whole studies and is too coarse to choose between neighbours on a few hundred of them.
     Each fit starts from the one before. One that has not converged is judged like any other.
+
+    Raises
+    ------
+    Cancelled
+        If somebody stops the run.
     """
+    pace = Pace(watch, Stage.HEAD, len(PENALTIES))
     mean, deviation = _scale(fit.features)
     scaled = (fit.features - mean) / deviation
     solver = LogisticRegression(
@@ -113,6 +120,7 @@ def fit_head(fit: Examples, tune: Examples, *, iterations: int, seed: int) -> He
             warnings.simplefilter("ignore", ConvergenceWarning)
             solver.fit(scaled, fit.labels, sample_weight=fit.weights)
         heads.append(_head(solver, mean, deviation, penalty, tune))
+        pace.advance()
     return max(heads, key=lambda head: head.figures.auc)
 
 

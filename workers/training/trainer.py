@@ -6,7 +6,7 @@ steps since the last checkpoint.
 
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import keras
@@ -98,6 +98,7 @@ def train(
     -----
     Sets the seeds of Python, NumPy and TensorFlow.
     """
+    recipe = _with_known_precision(recipe)
     run = RunFolder(places.run, images, recipe, start.name)
     logits = run.logits()
     if logits is None:
@@ -145,7 +146,8 @@ class _Training:
         if self._recipe.flips:
             fit = fit.and_also(features.features(with_role(squares, Role.FIT), is_mirrored=True))
         self._watch.say(Stage.HEAD, f"Fitting the head to {len(fit.images)} feature vectors.")
-        head = fit_head(fit, tune, iterations=self._recipe.head_iterations, seed=self._recipe.seed)
+        iterations, seed = self._recipe.head_iterations, self._recipe.seed
+        head = fit_head(fit, tune, self._watch, iterations=iterations, seed=seed)
         head.put_into(network)
         keep_weights(network, self._run)
         self._run.note([Epoch(0, None, head.figures.kappa, head.figures.auc)])
@@ -159,7 +161,8 @@ class _Training:
         """Train the chosen layers; the weights of the best epoch are on disk afterwards."""
         fit = with_role(squares, Role.FIT)
         material = Material(fit, self._weights(fit), with_role(squares, Role.TUNE))
-        trained = self._in_half_precision(network) if _uses_half_precision(self._recipe) else network
+        is_half = self._recipe.mixed_precision is Precision.ON
+        trained = self._in_half_precision(network) if is_half else network
         FineTuning(trained, self._recipe, self._run, self._watch).run(material)
 
     def _in_half_precision(self, network: keras.Model) -> keras.Model:
@@ -193,7 +196,9 @@ class _Training:
         return named
 
 
-def _uses_half_precision(recipe: Recipe) -> bool:
-    if recipe.mixed_precision is Precision.AUTO:
-        return bool(tf.config.list_physical_devices("GPU"))
-    return recipe.mixed_precision is Precision.ON
+def _with_known_precision(recipe: Recipe) -> Recipe:
+    """Return the recipe with on or off for auto: a run does not go on in another precision elsewhere."""
+    if recipe.mixed_precision is not Precision.AUTO:
+        return recipe
+    has_graphics = bool(tf.config.list_physical_devices("GPU"))
+    return replace(recipe, mixed_precision=Precision.ON if has_graphics else Precision.OFF)
