@@ -15,8 +15,8 @@ from workers.training.features import Features
 from workers.training.measure import StudyFigures, study_figures
 from worklist.dataset.snapshot import SnapshotImage
 
-PENALTIES = tuple(float(value) for value in np.logspace(0.5, -4, 10))
-"""Strengths of the L2 penalty per image, on features of variance 1, strong to weak."""
+PENALTIES = tuple(float(value) for value in np.logspace(1, -4, 11))
+"""Strengths of the L2 penalty per image, on features of mean square 1, strong to weak."""
 
 
 @dataclass(frozen=True)
@@ -101,15 +101,22 @@ def fit_head(fit: Examples, tune: Examples, watch: Watch, *, iterations: int, se
     The best one has the largest AUC over the tuning studies, the stronger penalty of two equal ones. Kappa
     jumps by whole studies and is too coarse to choose between neighbours on a few hundred of them.
     Each fit starts from the one before. One that has not converged is judged like any other.
+    A channel's penalty grows with its mean square, its mean included: dropping channels, as fine-tuning does,
+    disturbs the logit by just that. With features divided by their deviation instead, on a random backbone with
+    large means, dropout raised a loss of 0.4 to 1.8; with this scale to 0.7.
 
     Raises
     ------
     Cancelled
         If somebody stops the run.
+
+    References
+    ----------
+    Wager, Wang, Liang, Dropout Training as Adaptive Regularization, NIPS 2013, section 3.
     """
     pace = Pace(watch, Stage.HEAD, len(PENALTIES))
-    mean, deviation = _scale(fit.features)
-    scaled = (fit.features - mean) / deviation
+    mean, scale = _scale(fit.features)
+    scaled = (fit.features - mean) / scale
     solver = LogisticRegression(
         solver="lbfgs", max_iter=iterations, warm_start=True, random_state=seed, tol=1e-5
     )
@@ -119,27 +126,27 @@ def fit_head(fit: Examples, tune: Examples, watch: Watch, *, iterations: int, se
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
             solver.fit(scaled, fit.labels, sample_weight=fit.weights)
-        heads.append(_head(solver, mean, deviation, penalty, tune))
+        heads.append(_head(solver, mean, scale, penalty, tune))
         pace.advance()
     return max(heads, key=lambda head: head.figures.auc)
 
 
 def _scale(features: Features) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return mean and standard deviation of each channel; a channel that hardly moves is not blown up."""
-    deviation = features.std(axis=0)
-    smallest = max(1e-3 * float(deviation.max()), 1e-6)
-    return features.mean(axis=0), np.maximum(deviation, np.float32(smallest))
+    """Return the mean and the root of the mean square of each channel; a silent channel is not blown up."""
+    scale = np.sqrt(np.square(features).mean(axis=0))
+    smallest = max(1e-3 * float(scale.max()), 1e-6)
+    return features.mean(axis=0), np.maximum(scale, np.float32(smallest))
 
 
 def _head(
     solver: LogisticRegression,
     mean: NDArray[np.float32],
-    deviation: NDArray[np.float32],
+    scale: NDArray[np.float32],
     penalty: float,
     tune: Examples,
 ) -> Head:
     """Turn what was fitted to scaled features into a head for features as they are."""
-    kernel = (solver.coef_[0] / deviation).astype(np.float16).astype(np.float32)
+    kernel = (solver.coef_[0] / scale).astype(np.float16).astype(np.float32)
     # With the rounded kernel, so that an average image gets its exact logit.
     bias = float(np.float32(solver.intercept_[0] - kernel @ mean))
     figures = study_figures(tune.images, logits_of(tune.features, kernel, bias))
