@@ -25,7 +25,8 @@ def batches(fit, recipe=FULL, **options):
 
 
 def same(first, second):
-    return all(np.array_equal(a, b) for one, two in zip(first, second, strict=True) for a, b in zip(one, two))
+    pairs = zip(first, second, strict=True)
+    return all(np.array_equal(a, b) for one, two in pairs for a, b in zip(one, two, strict=True))
 
 
 def test_same_seed_and_epoch_give_the_same_batches(fit):
