@@ -15,7 +15,6 @@ from workers.training.batches import plain_batches
 from workers.training.events import Pace, Stage, Watch
 from workers.training.images import Square, write_whole
 from workers.training.start import digest_of
-from worklist.errors import Invalid
 
 Features = NDArray[np.float32]
 """float32 (n, channels): the mean of each channel of the last activation over all places."""
@@ -72,8 +71,6 @@ class FeatureCache:
         ------
         Cancelled
             If somebody stops the run; what was computed is kept.
-        Invalid
-            If the backbone gives no finite numbers.
         """
         found = {square.sha256: self._load(square, is_mirrored) for square in squares}
         missing = {square.sha256: square for square in squares if found[square.sha256] is None}
@@ -88,8 +85,6 @@ class FeatureCache:
         for greys in plain_batches(squares, BATCH).as_numpy_iterator():
             batch = squares[len(found) : len(found) + len(greys)]
             values = self._extractor.extract(greys[:, :, ::-1] if is_mirrored else greys)
-            if not np.isfinite(values).all():
-                raise Invalid("The backbone gives no finite numbers: the weights of the start are damaged.")
             for square, one in zip(batch, values, strict=True):
                 found[square.sha256] = one
                 self._store(square, is_mirrored, one)

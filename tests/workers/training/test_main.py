@@ -68,7 +68,7 @@ def test_help_names_recipes_and_starts(capsys):
 
 def test_event_is_one_line():
     event = TrainingEvent(Stage.FINE_TUNING, 2, 10, 30, 136, 0.4321, {"study_kappa": 0.6}, 4000.0)
-    assert line(event) == "fine-tuning  epoch 2/10  30/136  loss 0.4321  study_kappa 0.600  1 h 07 min left"
+    assert line(event) == "fine-tuning  epoch 2/10  30/136  loss 0.4321  study_kappa 0.600  1 h 06 min left"
     assert line(TrainingEvent(Stage.IMAGES, message="x is left out.")) == "images  x is left out."
     assert line(TrainingEvent(Stage.HEAD, step=1, steps=2, seconds_left=62)).endswith("1/2  1 min 02 s left")
 
