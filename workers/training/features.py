@@ -96,11 +96,9 @@ class FeatureCache:
         return self._folder / square.sha256[:2] / name
 
     def _store(self, square: Square, is_mirrored: bool, values: Features) -> None:
-        path = self._path(square, is_mirrored)
-        path.parent.mkdir(parents=True, exist_ok=True)
         content = io.BytesIO()
         np.save(content, values, allow_pickle=False)
-        write_whole(path, content.getvalue())
+        write_whole(self._path(square, is_mirrored), content.getvalue())
 
     def _load(self, square: Square, is_mirrored: bool) -> Features | None:
         try:

@@ -17,7 +17,7 @@ from workers.training.measure import study_figures
 from workers.training.recipe import Layers, Recipe
 from workers.training.run_folder import Epoch, RunFolder
 from workers.training.start import backbone_of
-from worklist.errors import Invalid
+from worklist.errors import Invalid, Unavailable
 
 _LAST_BLOCK = ("conv5_", "bn")
 """How Keras names the layers of DenseNet's last dense block, and the normalisation behind it."""
@@ -66,6 +66,7 @@ class FineTuning:
         self._checkpoints = tf.train.CheckpointManager(checkpoint, str(run.checkpoints), max_to_keep=2)
         if latest := self._checkpoints.latest_checkpoint:
             checkpoint.restore(latest).assert_consumed()
+            watch.say(Stage.FINE_TUNING, f"Going on after step {self.steps_done} of all epochs.")
 
     @property
     def steps_done(self) -> int:
@@ -81,6 +82,8 @@ class FineTuning:
             If somebody stops the run; a checkpoint is saved before.
         Invalid
             If the loss is no number any more.
+        Unavailable
+            If a checkpoint or the weights cannot be written.
         """
         steps = steps_per_epoch(len(material.fit), self._recipe.batch)
         pace = Pace(self._watch, Stage.FINE_TUNING, steps * self._recipe.epochs)
@@ -109,7 +112,7 @@ class FineTuning:
             self._done.assign_add(1)
             self._losses.assign_add(loss)
             if step % self._recipe.save_every == 0 or step == steps:
-                self._checkpoints.save()
+                self._save()
             pace.note()
             self._tell(epoch, step, steps, pace)
 
@@ -122,8 +125,14 @@ class FineTuning:
         try:
             self._watch.check(f"epoch {epoch} of {epochs}, step {step} of {steps}")
         except Cancelled:
-            self._checkpoints.save()
+            self._save()
             raise
+
+    def _save(self) -> None:
+        try:
+            self._checkpoints.save()
+        except tf.errors.OpError as error:
+            raise Unavailable(f"No checkpoint can be written: {error.message}.") from error
 
     def _measure(self, epoch: int, steps: int, tune: Sequence[Square]) -> None:
         """Note what the epoch reaches on the tuning studies, and keep its weights if it is the best."""
@@ -149,8 +158,11 @@ class FineTuning:
 def keep_weights(network: keras.Model, run: RunFolder) -> None:
     """Save the weights as the best ones so far, in one piece."""
     unfinished = run.best.with_suffix(".unfinished")
-    save_weights(network, unfinished)
-    unfinished.replace(run.best)
+    try:
+        save_weights(network, unfinished)
+        unfinished.replace(run.best)
+    except OSError as error:
+        raise Unavailable(f"The weights cannot be written to {run.path}: {error.strerror}.") from error
 
 
 def _is_over(history: Sequence[Epoch], epoch: int, patience: int) -> bool:

@@ -22,7 +22,7 @@ from workers.square import prepare
 from workers.training.events import Pace, Stage, Watch
 from worklist.dataset.pixels import Unreadable, read_greys
 from worklist.dataset.snapshot import Role, SnapshotImage
-from worklist.errors import Invalid
+from worklist.errors import Invalid, Unavailable
 
 
 @dataclass(frozen=True)
@@ -69,6 +69,8 @@ def prepare_squares(images: Sequence[SnapshotImage], size: int, cache: Path, wat
     ------
     Cancelled
         If somebody stops the run.
+    Unavailable
+        If the cache cannot be written.
     """
     folder = cache / "squares" / f"{size}px-v{PREPROCESSING_VERSION}"
     pace = Pace(watch, Stage.IMAGES, len(images))
@@ -96,27 +98,36 @@ def _square(image: SnapshotImage, *, size: int, folder: Path) -> Square | _LeftO
         with image.path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
         path = folder / digest[:2] / f"{digest}.png"
-        if not path.exists():
-            _write(path, prepare(read_greys(image.path), size).square)
-        return Square(image, digest, path)
+        square = None if path.exists() else prepare(read_greys(image.path), size).square
     except OSError as error:
         return _LeftOut(image, error.strerror or type(error).__name__)
     except (Unreadable, ValueError, cv2.error) as error:
         return _LeftOut(image, str(error).rstrip("."))
+    if square is not None:
+        _write(path, square)
+    return Square(image, digest, path)
 
 
 def _write(path: Path, square: NDArray[np.float32]) -> None:
-    """Write a square so that no other run, and none after a kill, ever sees half of it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     _, content = cv2.imencode(".png", np.round(square * 255).astype(np.uint8))
     write_whole(path, content.tobytes())
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Write a file in one piece: under another name first, then renamed."""
+    """Write a file so that no other run, and none after a kill, ever sees half of it.
+
+    Raises
+    ------
+    Unavailable
+        If it cannot be written: a full disk must end a run, not leave out images.
+    """
     unfinished = path.with_name(f"{path.name}.{os.getpid()}-{threading.get_ident()}")
-    unfinished.write_bytes(content)
-    unfinished.replace(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        unfinished.write_bytes(content)
+        unfinished.replace(path)
+    except OSError as error:
+        raise Unavailable(f"{path.parent} cannot be written: {error.strerror}.") from error
 
 
 def with_role(squares: Sequence[Square], *roles: Role) -> list[Square]:

@@ -8,8 +8,10 @@ weights.npz    the result
 logits.jsonl   the logit of each image to tune and to test with, one a line
 """
 
+import fcntl
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -44,13 +46,32 @@ class Epoch:
         return StudyFigures(self.study_kappa, self.study_auc)
 
 
+@contextmanager
+def alone_in(path: Path) -> Iterator[None]:
+    """Keep other processes from training in a folder, which is made if it is not there; a kill frees it.
+
+    Raises
+    ------
+    Conflict
+        If another process trains in it.
+    Unavailable
+        If it cannot be written.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        lock = (path / "lock").open("w")
+    except OSError as error:
+        raise Unavailable(f"The folder {path} cannot be written: {error.strerror}.") from error
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise Conflict(f"Another process trains in {path} at the moment.") from error
+        yield
+
+
 class RunFolder:
     """The folder of one run.
-
-    Parameters
-    ----------
-    path
-        Made if it is not there.
 
     Raises
     ------
@@ -58,6 +79,10 @@ class RunFolder:
         If it holds a run with another snapshot, recipe or start.
     Unavailable
         If it cannot be written.
+
+    Notes
+    -----
+    Be `alone_in` it before.
     """
 
     def __init__(self, path: Path, images: Sequence[SnapshotImage], recipe: Recipe, start: str) -> None:
@@ -68,11 +93,7 @@ class RunFolder:
             "preprocessing": PREPROCESSING_VERSION,
             "recipe": asdict(recipe),
         }
-        try:
-            path.mkdir(parents=True, exist_ok=True)
-            self._take(identity)
-        except OSError as error:
-            raise Unavailable(f"The folder {path} cannot be written: {error.strerror}.") from error
+        self._take(identity)
 
     def _take(self, identity: Mapping[str, object]) -> None:
         """Note what this run is, or find that it is the same as was noted."""

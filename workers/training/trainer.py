@@ -24,7 +24,7 @@ from workers.training.head import Examples, fit_head, logits_of
 from workers.training.images import Square, check_labels, prepare_squares, with_role, write_whole
 from workers.training.measure import study_figures
 from workers.training.recipe import Layers, Precision, Recipe
-from workers.training.run_folder import Epoch, RunFolder
+from workers.training.run_folder import Epoch, RunFolder, alone_in
 from workers.training.start import Start
 from worklist.dataset.snapshot import Role, SnapshotImage
 
@@ -90,7 +90,7 @@ def train(
     Invalid
         If images, start or recipe cannot be trained with; the message says why.
     Conflict
-        If the folder holds another run; `Cancelled`, if somebody stops this one.
+        If the folder holds another run, or another process trains in it; `Cancelled`, if somebody stops this.
     Unavailable
         If memory does not suffice, or files cannot be read or written.
 
@@ -99,12 +99,13 @@ def train(
     Sets the seeds of Python, NumPy and TensorFlow.
     """
     recipe = _with_known_precision(recipe)
-    run = RunFolder(places.run, images, recipe, start.name)
-    logits = run.logits()
-    if logits is None:
-        memory.check(recipe, len(images))
-        logits = _Training(recipe, start, places.cache, run, Watch(report, should_stop)).logits(images)
-    return Trained(run.weights, sha256_of(run.weights), logits, run.history())
+    with alone_in(places.run):
+        run = RunFolder(places.run, images, recipe, start.name)
+        logits = run.logits()
+        if logits is None:
+            memory.check(recipe, len(images), has_gpu=_has_gpu())
+            logits = _Training(recipe, start, places.cache, run, Watch(report, should_stop)).logits(images)
+        return Trained(run.weights, sha256_of(run.weights), logits, run.history())
 
 
 class _Training:
@@ -200,5 +201,8 @@ def _with_known_precision(recipe: Recipe) -> Recipe:
     """Return the recipe with on or off for auto: a run does not go on in another precision elsewhere."""
     if recipe.mixed_precision is not Precision.AUTO:
         return recipe
-    has_graphics = bool(tf.config.list_physical_devices("GPU"))
-    return replace(recipe, mixed_precision=Precision.ON if has_graphics else Precision.OFF)
+    return replace(recipe, mixed_precision=Precision.ON if _has_gpu() else Precision.OFF)
+
+
+def _has_gpu() -> bool:
+    return bool(tf.config.list_physical_devices("GPU"))

@@ -12,7 +12,7 @@ from workers.training.events import Cancelled, Watch
 from workers.training.images import check_labels, prepare_squares
 from worklist.dataset.pixels import read_greys
 from worklist.dataset.snapshot import Role
-from worklist.errors import Invalid
+from worklist.errors import Invalid, Unavailable
 
 
 def test_square_is_what_the_classifier_will_see(squares):
@@ -41,6 +41,14 @@ def test_unreadable_images_are_told_and_left_out(tmp_path):
     assert messages[1].startswith(f"{second.name} is left out: ")
     assert messages[2] == f"{third.name} is left out: No such file or directory."
     assert not any(str(tmp_path) in message for message in messages)
+
+
+def test_cache_that_cannot_be_written_ends_the_run_and_leaves_no_image_out(images, tmp_path):
+    (tmp_path / "cache").write_text("a file where a folder should be")
+    told = []
+    with pytest.raises(Unavailable, match="cannot be written: Not a directory"):
+        prepare_squares(images, SIZE_PX, tmp_path / "cache", Watch(told.append))
+    assert told == []
 
 
 def test_stopping_is_heard_while_images_are_prepared(images, tmp_path):

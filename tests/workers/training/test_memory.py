@@ -45,6 +45,12 @@ def test_features_of_many_images_count():
     assert memory.estimate(PRESETS["head"], 37_000) > 3e9 > memory.estimate(PRESETS["head"], 1_000)
 
 
+def test_activations_on_a_gpu_are_not_in_the_memory_of_the_host():
+    recipe = Recipe(batch=64, input_size_px=320)
+    assert memory.estimate(recipe, 1000) > 15e9
+    assert memory.estimate(recipe, 1000, has_gpu=True) == memory.estimate(PRESETS["head"], 1000)
+
+
 def test_statistics_cost_memory():
     assert memory.estimate(Recipe(batch=16), 10) > 1.5 * memory.estimate(Recipe(batch=15), 10)
 

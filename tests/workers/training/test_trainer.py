@@ -28,7 +28,7 @@ from workers.training.events import Cancelled, Stage, Watch
 from workers.training.finetune import FineTuning, Material
 from workers.training.images import with_role
 from workers.training.recipe import Layers, Precision
-from workers.training.run_folder import Epoch, RunFolder
+from workers.training.run_folder import Epoch, RunFolder, alone_in
 from workers.training.start import backbone_of
 from workers.training.trainer import Places, train
 from worklist.dataset.snapshot import Role
@@ -102,19 +102,12 @@ def test_run_goes_on_after_a_kill_as_if_there_had_been_none(tmp_path, full):
     run = tmp_path / "killed"
     assert len(json.loads((run / "history.json").read_text())) == 2
     assert not (run / "weights.npz").exists()
-    steps, gone_on = _steps_of_the_rest(tmp_path)
-    assert steps[0] == (2, 3)
+    told = []
+    places = Places(run, tmp_path / "cache")
+    gone_on = train(tiny_images(tmp_path / "images"), FULL, tiny_start(), places, report=told.append)
+    assert "Going on after step 6 of all epochs." in [event.message for event in told]
     assert gone_on.sha256 == full.sha256
     assert [epoch.loss for epoch in gone_on.history] == [epoch.loss for epoch in full.history]
-
-
-def _steps_of_the_rest(folder):
-    told = []
-    images = tiny_images(folder / "images")
-    done = train(images, FULL, tiny_start(), Places(folder / "killed", folder / "cache"), report=told.append)
-    return [
-        (event.epoch, event.step) for event in told if event.stage is Stage.FINE_TUNING and event.step
-    ], done
 
 
 def test_stopped_run_says_where_and_goes_on_there(images, places, full):
@@ -145,6 +138,12 @@ def test_folder_of_another_run_is_refused_with_the_difference(head, images, cach
         train(images, HEAD, tiny_start("other"), place)
     with pytest.raises(Conflict, match="snapshot "):
         train(images[1:], HEAD, tiny_start(), place)
+
+
+def test_two_processes_do_not_train_in_one_folder(images, places):
+    place = places()
+    with alone_in(place.run), pytest.raises(Conflict, match="Another process trains in"):
+        train(images, HEAD, tiny_start(), place)
 
 
 def test_training_that_only_harms_keeps_the_head_and_ends_early(head, images, places):
