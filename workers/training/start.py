@@ -21,7 +21,6 @@ WHERE_FROM = (
     "keras.applications.DenseNet201(include_top=False) puts it into ~/.keras/models. Copy it here and name it "
     "in WORKLIST_IMAGENET_WEIGHTS."
 )
-_NO_NETWORK_FITS = "{path} does not hold the weights of DenseNet201 without its top layer."
 
 
 @dataclass(frozen=True)
@@ -91,7 +90,10 @@ def imagenet(
         try:
             backbone_of(network).load_weights(path)
         except (ValueError, OSError, KeyError) as error:
-            raise Invalid(_NO_NETWORK_FITS.format(path=path)) from error
+            raise Invalid(
+                f"{path} does not hold the weights of DenseNet201 without its top layer, or its name does not "
+                "end in .h5, by which Keras knows the format."
+            ) from error
 
     return Start(f"imagenet {md5}", load, backbone=backbone)
 
