@@ -15,9 +15,9 @@ from pathlib import Path
 import numpy as np
 
 from workers.classifier import Classifier
-from workers.training.demo_figures import ROWS, Judged, by_kind, figures, judge
-from workers.training.demo_images import TEST_SEEDS
-from workers.training.evaluate import Calibration
+from workers.training.demo.evaluate import Calibration
+from workers.training.demo.figures import ROWS, Judged, by_kind, figures, judge
+from workers.training.demo.images import TEST_SEEDS
 
 FOLDER = Path(__file__).parents[1] / "workers" / "demo_classifier"
 

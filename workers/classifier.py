@@ -63,10 +63,11 @@ def build_network(backbone: keras.Model | None = None) -> keras.Model:
     """
     backbone = backbone or densenet201()
     greys = keras.Input((None, None), dtype="float32", name="greys")
-    features = backbone(_AsColour(name="colour")(greys))
-    kept = keras.layers.SpatialDropout2D(DROPOUT, name="dropout")(features)
-    evidence = keras.layers.Conv2D(1, 1, use_bias=False, name="head")(kept)[..., 0]
-    return keras.Model(greys, {"logit": _MeanPlusBias(name="logit")(evidence), "evidence": evidence})
+    features = backbone(_AsColour(name="colour", dtype="float32")(greys))
+    kept = keras.layers.SpatialDropout2D(DROPOUT, name="dropout", dtype="float32")(features)
+    evidence = keras.layers.Conv2D(1, 1, use_bias=False, name="head", dtype="float32")(kept)[..., 0]
+    logit = _MeanPlusBias(name="logit", dtype="float32")(evidence)
+    return keras.Model(greys, {"logit": logit, "evidence": evidence})
 
 
 def save_weights(network: keras.Model, path: Path) -> str:

@@ -88,6 +88,9 @@ class Settings(BaseSettings):
         description="Numbers the classifier computes in: float32, or bfloat16 once its loss was measured",
     )
     sweep_seconds: float = Field(5, gt=0, description="Seconds between two sweeps for lost work")
+    imagenet_weights: str = Field(
+        "", description="File with ImageNet's weights of DenseNet201, to start a training from"
+    )
 
     web_host: str = Field("127.0.0.1", description="Address of the web server")
     web_port: int = Field(8000, ge=1, le=65535, description="Port of the web server")

@@ -46,10 +46,19 @@ class SnapshotImage:
 
 def write_snapshot(path: Path, images: Iterable[SnapshotImage]) -> str:
     """Write a snapshot, one image a line, sorted by name, and return its SHA-256: the same images, the same."""
-    lines = (json.dumps(asdict(image), default=str, sort_keys=True) + "\n" for image in images)
-    content = "".join(sorted(lines, key=lambda line: str(json.loads(line)["name"]))).encode()
+    content = _content(images)
     path.write_bytes(content)
     return hashlib.sha256(content).hexdigest()
+
+
+def digest(images: Iterable[SnapshotImage]) -> str:
+    """Return the SHA-256 that a snapshot of these images has, whatever their order."""
+    return hashlib.sha256(_content(images)).hexdigest()
+
+
+def _content(images: Iterable[SnapshotImage]) -> bytes:
+    lines = (json.dumps(asdict(image), default=str, sort_keys=True) + "\n" for image in images)
+    return "".join(sorted(lines, key=lambda line: str(json.loads(line)["name"]))).encode()
 
 
 def read_snapshot(path: Path, *, sha256: str = "") -> list[SnapshotImage]:

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from worklist.dataset.snapshot import Role, SnapshotImage, read_snapshot, write_snapshot
+from worklist.dataset.snapshot import Role, SnapshotImage, digest, read_snapshot, write_snapshot
 from worklist.errors import Invalid, Unavailable
 from worklist.tables import BodyPart
 
@@ -17,6 +17,7 @@ IMAGES = [
 def test_it_reads_what_it_wrote_and_the_order_does_not_matter(tmp_path: Path) -> None:
     sha256 = write_snapshot(tmp_path / "one", IMAGES)
     assert write_snapshot(tmp_path / "two", reversed(IMAGES)) == sha256
+    assert digest(IMAGES) == sha256
     assert read_snapshot(tmp_path / "one", sha256=sha256) == sorted(IMAGES, key=lambda image: image.name)
 
 

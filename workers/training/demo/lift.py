@@ -5,9 +5,9 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from workers.training.dataset import Snapshot
-from workers.training.evaluate import auc, fit_calibration
-from workers.training.grow import Lift
+from workers.training.demo.dataset import Snapshot
+from workers.training.demo.evaluate import auc, fit_calibration
+from workers.training.demo.grow import Lift
 
 CHANNELS = 16
 """Channels that share the evidence, so that dropout cannot remove all of it at once."""

@@ -10,8 +10,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from workers.training.dataset import Snapshot
-from workers.training.patches import Batch, Look, batches
+from workers.training.demo.dataset import Snapshot
+from workers.training.demo.patches import Batch, Look, batches
 
 log = logging.getLogger(__name__)
 

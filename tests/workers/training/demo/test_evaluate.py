@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workers.training.evaluate import (
+from workers.training.demo.evaluate import (
     Calibration,
     auc,
     best_threshold,

@@ -7,7 +7,7 @@ from multiprocessing import get_context
 
 import numpy as np
 
-from workers.training.dataset import Item, Snapshot, make_item
+from workers.training.demo.dataset import Item, Snapshot, make_item
 from worklist.synthetic import (
     BODY_PARTS,
     LESIONS,

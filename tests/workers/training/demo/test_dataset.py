@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from tests.workers.training.tiny import tiny_snapshot
-from workers.training.dataset import STORED_PX, Snapshot, make_item
+from tests.workers.training.demo.tiny import tiny_snapshot
+from workers.training.demo.dataset import STORED_PX, Snapshot, make_item
 from worklist.synthetic import draw_radiograph
 
 

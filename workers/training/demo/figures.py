@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workers.pipeline import Network, predict
-from workers.training.demo_images import draw_pair
-from workers.training.evaluate import auc, hits, share
+from workers.training.demo.evaluate import auc, hits, share
+from workers.training.demo.images import draw_pair
 from worklist.synthetic import BODY_PARTS, SyntheticRadiograph
 from worklist.triage.prediction import Prediction
 

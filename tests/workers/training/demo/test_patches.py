@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from tests.workers.training.tiny import tiny_snapshot
-from workers.training.patches import Look, batches
+from tests.workers.training.demo.tiny import tiny_snapshot
+from workers.training.demo.patches import Look, batches
 
 LOOKS = [Look(32, 64, 8), Look(64, 64, 8)]
 

@@ -11,9 +11,8 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from workers.crop import PREPROCESSING_VERSION
-from workers.training.dataset import Snapshot
-from workers.training.demo_images import CALIBRATION_SEEDS, TEST_SEEDS, TRAINING_SEEDS
-from workers.training.evaluate import (
+from workers.training.demo.dataset import Snapshot
+from workers.training.demo.evaluate import (
     Calibration,
     OperatingPoint,
     auc,
@@ -22,7 +21,8 @@ from workers.training.evaluate import (
     operating_point,
     sensitive_threshold,
 )
-from workers.training.fit import Recipe
+from workers.training.demo.fit import Recipe
+from workers.training.demo.images import CALIBRATION_SEEDS, TEST_SEEDS, TRAINING_SEEDS
 
 NAME = "demo-1"
 STATEMENT = (

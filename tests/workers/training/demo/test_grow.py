@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 
 from workers.classifier import build_network
-from workers.training.dataset import Snapshot
-from workers.training.grow import Lift, densenet, grow, lift_head
-from workers.training.lift import evidence_of, find_lift
+from workers.training.demo.dataset import Snapshot
+from workers.training.demo.grow import Lift, densenet, grow, lift_head
+from workers.training.demo.lift import evidence_of, find_lift
 
 SHALLOW, DEEP = (2, 1, 1, 2), (3, 2, 3, 3)
 

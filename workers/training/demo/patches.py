@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from workers.training.dataset import STORED_PX, Snapshot
+from workers.training.demo.dataset import STORED_PX, Snapshot
 
 Random = np.random.Generator
 

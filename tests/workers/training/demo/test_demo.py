@@ -5,12 +5,12 @@ import json
 import numpy as np
 import pytest
 
-from tests.workers.training.tiny import RECIPE, tiny_network, tiny_snapshot
-from workers.training.demo_card import calibrate, fold, logits_of, write_card
-from workers.training.demo_figures import Judged, by_kind, figures, judge
-from workers.training.demo_images import CALIBRATION_SEEDS, TEST_SEEDS, TRAINING_SEEDS, draw_pair, items
-from workers.training.evaluate import Calibration
-from workers.training.fit import Fit
+from tests.workers.training.demo.tiny import RECIPE, tiny_network, tiny_snapshot
+from workers.training.demo.card import calibrate, fold, logits_of, write_card
+from workers.training.demo.evaluate import Calibration
+from workers.training.demo.figures import Judged, by_kind, figures, judge
+from workers.training.demo.fit import Fit
+from workers.training.demo.images import CALIBRATION_SEEDS, TEST_SEEDS, TRAINING_SEEDS, draw_pair, items
 
 
 class BrightestCell:

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from tests.workers.training.tiny import RECIPE, tiny_network, tiny_snapshot
-from workers.training.fit import Fit, Phase, Recipe, rate_at
+from tests.workers.training.demo.tiny import RECIPE, tiny_network, tiny_snapshot
+from workers.training.demo.fit import Fit, Phase, Recipe, rate_at
 
 
 def test_loss_falls_and_lesions_get_the_higher_logit(tmp_path):

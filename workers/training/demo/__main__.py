@@ -16,16 +16,16 @@ import cv2
 import keras
 
 from workers.classifier import build_network, save_weights
-from workers.training.dataset import Snapshot
-from workers.training.demo_card import calibrate, write_card
-from workers.training.demo_images import CALIBRATION_SEEDS, TRAINING_SEEDS, draw_snapshot
-from workers.training.fit import Fit, Phase, Recipe
-from workers.training.grow import Layers, densenet, grow, lift_head
-from workers.training.lift import evidence_of, find_lift
+from workers.training.demo.card import calibrate, write_card
+from workers.training.demo.dataset import Snapshot
+from workers.training.demo.fit import Fit, Phase, Recipe
+from workers.training.demo.grow import Layers, densenet, grow, lift_head
+from workers.training.demo.images import CALIBRATION_SEEDS, TRAINING_SEEDS, draw_snapshot
+from workers.training.demo.lift import evidence_of, find_lift
 
 log = logging.getLogger(__name__)
 
-FOLDER = Path(__file__).parents[1] / "demo_classifier"
+FOLDER = Path(__file__).parents[2] / "demo_classifier"
 """Where weights and card are shipped."""
 
 SHALLOW: Layers = (3, 6, 12, 8)
