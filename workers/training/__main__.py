@@ -14,8 +14,8 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from workers.training.events import Cancelled, TrainingEvent
-from workers.training.recipe import PRESETS, read_recipe
 from worklist import settings
+from worklist.classifiers.recipe import PRESETS, read_recipe
 from worklist.dataset.snapshot import read_snapshot
 from worklist.errors import Invalid, WorklistError
 
@@ -106,8 +106,8 @@ def _duration(seconds: float) -> str:
 
 
 def _start(options: argparse.Namespace) -> "Start":
-    from workers.classifier import sha256_of
     from workers.training import start
+    from workers.weights import sha256_of
 
     if options.start == "scratch":
         return start.scratch()

@@ -11,7 +11,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from workers.training.images import Square
-from workers.training.recipe import Recipe
+from worklist.classifiers.recipe import Recipe
 
 _STEPS_AN_EPOCH = 2**32
 

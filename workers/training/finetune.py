@@ -14,9 +14,9 @@ from workers.training.batches import plain_batches, steps_per_epoch, training_ba
 from workers.training.events import Cancelled, Pace, Stage, TrainingEvent, Watch
 from workers.training.images import Square
 from workers.training.measure import study_figures
-from workers.training.recipe import Layers, Recipe
 from workers.training.run_folder import Epoch, RunFolder
 from workers.training.start import backbone_of
+from worklist.classifiers.recipe import Layers, Recipe
 from worklist.errors import Invalid, Unavailable
 
 _LAST_BLOCK = ("conv5_", "bn")

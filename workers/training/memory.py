@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from workers.training.recipe import Layers, Recipe
+from worklist.classifiers.recipe import Layers, Recipe
 from worklist.errors import Unavailable
 
 _GIGABYTE = 1e9

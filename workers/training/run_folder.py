@@ -18,7 +18,7 @@ from pathlib import Path
 from workers.crop import PREPROCESSING_VERSION
 from workers.training.images import write_whole
 from workers.training.measure import StudyFigures
-from workers.training.recipe import Recipe
+from worklist.classifiers.recipe import Recipe
 from worklist.dataset.snapshot import SnapshotImage, digest
 from worklist.errors import Conflict, Unavailable
 

@@ -11,7 +11,8 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from workers.classifier import build_network, densenet201, load_weights, sha256_of
+from workers.classifier import build_network, densenet201, load_weights
+from workers.weights import sha256_of
 from worklist.errors import Invalid, Unavailable
 
 IMAGENET_FILE = "densenet201_weights_tf_dim_ordering_tf_kernels_notop.h5"

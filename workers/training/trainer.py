@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from workers.classifier import build_network, load_weights, sha256_of
+from workers.classifier import build_network, load_weights
 from workers.training import memory
 from workers.training.balance import weights_of
 from workers.training.events import Report, ShouldStop, Stage, TrainingEvent, Watch, ignore, never
@@ -23,9 +23,10 @@ from workers.training.finetune import FineTuning, Material, keep_weights
 from workers.training.head import Examples, fit_head, logits_of
 from workers.training.images import Square, check_labels, prepare_squares, with_role, write_whole
 from workers.training.measure import study_figures
-from workers.training.recipe import Layers, Precision, Recipe
 from workers.training.run_folder import Epoch, RunFolder, alone_in
 from workers.training.start import Start
+from workers.weights import sha256_of
+from worklist.classifiers.recipe import Layers, Precision, Recipe
 from worklist.dataset.snapshot import Role, SnapshotImage
 
 

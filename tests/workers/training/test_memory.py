@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from workers.training import memory
-from workers.training.recipe import PRESETS, Recipe
+from worklist.classifiers.recipe import PRESETS, Recipe
 
 MEMINFO = "MemTotal:       16000000 kB\nMemFree:         1000000 kB\nMemAvailable:    4000000 kB\n"
 

@@ -27,10 +27,10 @@ from workers.training.batches import plain_batches
 from workers.training.events import Cancelled, Stage, Watch
 from workers.training.finetune import FineTuning, Material
 from workers.training.images import with_role
-from workers.training.recipe import Layers, Precision
 from workers.training.run_folder import Epoch, RunFolder, alone_in
 from workers.training.start import backbone_of
 from workers.training.trainer import Places, train
+from worklist.classifiers.recipe import Layers, Precision
 from worklist.dataset.snapshot import Role
 from worklist.errors import Conflict, Invalid
 

@@ -8,7 +8,7 @@ from PIL import Image
 
 from workers.training import start
 from workers.training.demo.grow import densenet
-from workers.training.recipe import Layers, Recipe
+from worklist.classifiers.recipe import Layers, Recipe
 from worklist.dataset.snapshot import Role, SnapshotImage
 from worklist.tables import BodyPart
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from workers.training.recipe import PRESETS, Layers, Precision, Recipe, read_recipe
+from worklist.classifiers.recipe import PRESETS, Layers, Precision, Recipe, read_recipe
 from worklist.errors import Invalid, Unavailable
 
 
