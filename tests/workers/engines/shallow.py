@@ -4,7 +4,7 @@ import keras
 import numpy as np
 
 from workers.classifier import build_network, save_weights
-from workers.training.grow import densenet
+from workers.training.demo.grow import densenet
 
 LAYERS = (2, 1, 3, 1)
 

@@ -13,7 +13,7 @@ from workers.engines import openvino
 from workers.engines.openvino import FeatureExtractor, OpenVINOClassifier
 from workers.gradcam import heat_map
 from workers.square import prepare
-from workers.training.grow import densenet
+from workers.training.demo.grow import densenet
 from workers.weights import read_weights
 from worklist.errors import Invalid, Unavailable
 from worklist.synthetic import VIEWS, draw_radiograph
