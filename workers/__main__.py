@@ -1,5 +1,6 @@
 """Start a worker or the scheduler with the flags that belong to it: ``python -m workers inference``."""
 
+import os
 import sys
 import time
 from urllib.parse import urlsplit
@@ -27,6 +28,9 @@ def arguments(kind: str) -> list[str]:
     # prefork with one child: the only pool that answers while it works, keeps time limits, and survives the
     # death of its child. Gossip and mingle only add noise when the broker comes back.
     pool = ["--pool", "prefork", "--concurrency", "1", "--without-gossip", "--without-mingle"]
+    if kind == "training":
+        # Measuring a candidate loads whole networks, and trainings are days apart: nothing is kept in between.
+        pool += ["--max-tasks-per-child", "1"]
     return ["worker", "--loglevel", level, "--hostname", f"{kind}@%h", "--queues", queues, *pool]
 
 
@@ -41,6 +45,9 @@ def main() -> int:
         schema.check(database.engine())
         database.engine().dispose()
         _wait_for_broker()
+        if sys.argv[1] == "training":
+            # A training takes hours and goes on from its checkpoint: it is not waited for at the end.
+            os.environ["REMAP_SIGTERM"] = "SIGQUIT"
         # Only now: the application reads the settings when it is imported.
         from workers.app import app
 

@@ -78,10 +78,14 @@ def save_weights(network: keras.Model, path: Path) -> str:
     Kernels are stored as float16, which halves the file and moves no probability by more than
     0.001 (measured); vectors stay float32 because float16 cannot hold small variances.
     """
-    arrays = {variable.path: _to_store(np.asarray(variable.value)) for variable in _stored_variables(network)}
     with path.open("wb") as file:
-        np.savez(file, allow_pickle=False, **arrays)
+        np.savez(file, allow_pickle=False, **arrays_of(network))
     return sha256_of(path)
+
+
+def arrays_of(network: keras.Model) -> Weights:
+    """Return the weights of a network as a weights file holds them."""
+    return {variable.path: _to_store(np.asarray(variable.value)) for variable in _stored_variables(network)}
 
 
 def _to_store(value: NDArray[np.float32]) -> NDArray[np.float16] | NDArray[np.float32]:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from sqlalchemy.orm import Session
 
 from worklist import database, jobs, logs, settings
-from worklist.classifiers import versions
+from worklist.classifiers import runs, versions
 from worklist.classifiers.versions import NO_CHAMPION, ONLY_DEMO, NoClassifier
 from worklist.errors import Invalid, NotFound, Unavailable
 from worklist.intake import assembly, commitments
@@ -32,6 +32,7 @@ def sweep() -> None:
             _offer_lost_images,
             _offer_rescoring,
             _offer_commitments,
+            _offer_training,
         )
         if (fault := _do(duty))
     ]
@@ -94,3 +95,8 @@ def _offer_commitments(session: Session) -> None:
     commitments.give_up_old(session)
     for commitment_id in commitments.due(session):
         jobs.enqueue(session, jobs.REPORT_COMMITMENT, commitment_id)
+
+
+def _offer_training(session: Session) -> None:
+    for run_id in runs.due(session):
+        jobs.enqueue(session, jobs.TRAIN, run_id)

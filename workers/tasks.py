@@ -4,6 +4,8 @@ from workers import analysis, commitment, housekeeping, rescoring
 from workers.app import app
 from worklist import jobs
 
+MONTH = 30 * 24 * 3600
+
 
 @app.task(name=jobs.ANALYSE_INSTANCE.name)
 def analyse_instance(instance_id: int) -> None:
@@ -27,6 +29,16 @@ def write_display_copy(instance_id: int) -> None:
 def report_commitment(commitment_id: int) -> None:
     """Tell a source which images are committed; found again by the sweep if it is lost or fails."""
     commitment.report_commitment(commitment_id)
+
+
+# A training takes hours: its message is acknowledged at the start, and the row keeps it from being forgotten.
+@app.task(name=jobs.TRAIN.name, acks_late=False, soft_time_limit=MONTH, time_limit=MONTH + 60)
+def train(run_id: int) -> None:
+    """Train a classifier; found again by the sweep, and gone on with, if it is lost or its worker dies."""
+    # Only here: what measures a classifier takes a second and 100 MB, which no other worker needs.
+    from workers.training import job
+
+    job.train(run_id)
 
 
 @app.task(name=jobs.SWEEP.name)

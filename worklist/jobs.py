@@ -22,7 +22,8 @@ from worklist import database, logs, settings
 
 log = logs.logger(__name__)
 
-# Twice the hard time limit of the longest task; a shorter one would hand running tasks out again.
+# Twice the hard time limit of the longest task that is acknowledged after its work; a shorter one would hand
+# running tasks out again.
 VISIBILITY_TIMEOUT_SECONDS = 600
 BACKLOG = 10_000
 
@@ -51,7 +52,7 @@ WRITE_DISPLAY_COPY = Job("write_display_copy", Queue.EXPORT)
 REPORT_COMMITMENT = Job("report_commitment", Queue.EXPORT)
 TRAIN = Job("train", Queue.TRAINING)
 SWEEP = Job("sweep", Queue.HOUSEKEEPING)
-JOBS = (ANALYSE_INSTANCE, ANALYSE_OFFERED, WRITE_DISPLAY_COPY, REPORT_COMMITMENT, SWEEP)
+JOBS = (ANALYSE_INSTANCE, ANALYSE_OFFERED, WRITE_DISPLAY_COPY, REPORT_COMMITMENT, TRAIN, SWEEP)
 
 
 def broker_configuration() -> dict[str, Any]:

@@ -129,7 +129,7 @@ class FeatureExtractor:
         self.input_size_px = input_size_px
         self._run = _Compiled(weights, ("features",), input_size_px, Precision.FLOAT32)
 
-    def features(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+    def extract(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return features, float32, shape (n, channels), not negative; 1,920 channels in DenseNet201.
 
         Parameters

@@ -5,15 +5,19 @@ weights.npz, logits.jsonl and history.json. A run that was stopped or killed goe
 """
 
 import argparse
+import json
+import os
 import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
-from workers.training.events import Cancelled, TrainingEvent
+from workers.training.events import Busy, Cancelled, Report, Stage, TrainingEvent, never
 from worklist import settings
 from worklist.classifiers.recipe import PRESETS, read_recipe
 from worklist.dataset.snapshot import read_snapshot
@@ -24,6 +28,9 @@ if TYPE_CHECKING:
 
 STOPPED = 130
 """Exit status after Ctrl-C or SIGTERM, as shells give it."""
+
+BUSY = 75
+"""Exit status while another process trains in the folder: a later try may do (EX_TEMPFAIL of sysexits.h)."""
 
 
 def _options(arguments: list[str] | None) -> argparse.Namespace:
@@ -54,6 +61,11 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
         metavar="FOLDER",
         help="folder of prepared images and features, shared by runs (default: in WORKLIST_DATA_FOLDER)",
     )
+    parser.add_argument(
+        "--json",
+        action="store_true",
+        help="tell progress as JSON, one event a line, and stop when standard input ends: for a worker",
+    )
     return parser.parse_args(arguments)
 
 
@@ -73,6 +85,25 @@ def _stop_by_signal() -> Iterator[Callable[[], bool]]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _ended_input() -> Callable[[], bool]:
+    """Give a function that says if standard input has ended: whoever started this is dead, or wants its end."""
+    ended = threading.Event()
+
+    def wait() -> None:
+        # Not sys.stdin: a thread that holds its lock when the interpreter ends is a crash.
+        while os.read(0, 4096):
+            pass
+        ended.set()
+
+    threading.Thread(target=wait, name="standard-input", daemon=True).start()
+    return ended.is_set
+
+
+def _tell(event: TrainingEvent) -> None:
+    sys.stdout.write(f"{json.dumps(asdict(event))}\n")
+    sys.stdout.flush()
 
 
 def _say(text: str) -> None:
@@ -135,9 +166,11 @@ def _train(options: argparse.Namespace) -> None:
         tf.config.experimental.set_memory_growth(graphics, True)
     # The same seed, the same weights: on a GPU that costs some speed.
     tf.config.experimental.enable_op_determinism()
-    with _stop_by_signal() as should_stop:
+    has_ended = _ended_input() if options.json else never
+    report: Report = _tell if options.json else lambda event: _say(line(event))
+    with _stop_by_signal() as is_signalled:
         done = train(
-            images, recipe, start, places, report=lambda event: _say(line(event)), should_stop=should_stop
+            images, recipe, start, places, report=report, should_stop=lambda: is_signalled() or has_ended()
         )
     best = max(done.history, key=lambda epoch: epoch.figures)
     _say(f"Kappa {best.study_kappa:.3f} and AUC {best.study_auc:.3f} over the studies to tune with.")
@@ -154,7 +187,9 @@ def main(arguments: list[str] | None = None) -> int:
         return STOPPED
     except WorklistError as error:
         _say(str(error))
-        return 1
+        if options.json:
+            _tell(TrainingEvent(Stage.START, message=str(error)))
+        return BUSY if isinstance(error, Busy) else 1
     return 0
 
 

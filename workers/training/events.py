@@ -12,6 +12,10 @@ class Cancelled(Conflict):
     """Somebody stopped the run; what was done is kept, and the same call goes on there."""
 
 
+class Busy(Conflict):
+    """Another process trains in the folder of the run."""
+
+
 class Stage(StrEnum):
     """What a run does at the moment."""
 

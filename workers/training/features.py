@@ -10,11 +10,14 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from workers.classifier import arrays_of
 from workers.crop import PREPROCESSING_VERSION
+from workers.engines.openvino import FeatureExtractor
 from workers.training.batches import plain_batches
 from workers.training.events import Pace, Stage, Watch
 from workers.training.images import Square, write_whole
 from workers.training.start import digest_of
+from worklist import settings
 
 Features = NDArray[np.float32]
 """float32 (n, channels): the mean of each channel of the last activation over all places."""
@@ -45,6 +48,13 @@ class TensorFlowExtractor:
         """Return the features (n, channels) of greys (n, size, size), 0...1."""
         features: Features = self._run(tf.constant(greys, tf.float32)).numpy()
         return features
+
+
+def extractor(network: keras.Model, size: int, *, is_on_gpu: bool) -> Extractor:
+    """Return what computes the features of a network as it is now: TensorFlow on a GPU, else OpenVINO."""
+    if is_on_gpu or settings.current().engine == "tensorflow":
+        return TensorFlowExtractor(network)
+    return FeatureExtractor(arrays_of(network), input_size_px=size)
 
 
 class FeatureCache:

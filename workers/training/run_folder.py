@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from workers.crop import PREPROCESSING_VERSION
+from workers.training.events import Busy
 from workers.training.images import write_whole
 from workers.training.measure import StudyFigures
 from worklist.classifiers.recipe import Recipe
@@ -52,7 +53,7 @@ def alone_in(path: Path) -> Iterator[None]:
 
     Raises
     ------
-    Conflict
+    Busy
         If another process trains in it.
     Unavailable
         If it cannot be written.
@@ -66,7 +67,7 @@ def alone_in(path: Path) -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise Conflict(f"Another process trains in {path} at the moment.") from error
+            raise Busy(f"Another process trains in {path} at the moment.") from error
         yield
 
 
@@ -146,11 +147,16 @@ class RunFolder:
 
     def logits(self) -> dict[str, float] | None:
         """Return the logits of a finished run by name; None if it is not finished."""
-        file = self.path / "logits.jsonl"
-        if not file.exists():
-            return None
-        lines = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
-        return {line["name"]: line["logit"] for line in lines}
+        return finished_logits(self.path)
+
+
+def finished_logits(path: Path) -> dict[str, float] | None:
+    """Return the logits that a finished run left in its folder, by name of the image; None without any."""
+    file = path / "logits.jsonl"
+    if not file.exists():
+        return None
+    lines = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+    return {line["name"]: line["logit"] for line in lines}
 
 
 def _differences(noted: Mapping[str, object], asked: Mapping[str, object]) -> str:

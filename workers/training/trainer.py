@@ -18,7 +18,7 @@ from workers.classifier import build_network, load_weights
 from workers.training import memory
 from workers.training.balance import weights_of
 from workers.training.events import Report, ShouldStop, Stage, TrainingEvent, Watch, ignore, never
-from workers.training.features import FeatureCache, TensorFlowExtractor, features_folder
+from workers.training.features import FeatureCache, extractor, features_folder
 from workers.training.finetune import FineTuning, Material, keep_weights
 from workers.training.head import Examples, fit_head, logits_of
 from workers.training.images import Square, check_labels, prepare_squares, with_role, write_whole
@@ -136,7 +136,8 @@ class _Training:
     def _features(self, network: keras.Model) -> FeatureCache:
         """Return the features of a network as it is now."""
         folder = features_folder(self._cache, network, self._recipe.input_size_px)
-        return FeatureCache(TensorFlowExtractor(network), folder, self._watch)
+        chosen = extractor(network, self._recipe.input_size_px, is_on_gpu=_has_gpu())
+        return FeatureCache(chosen, folder, self._watch)
 
     def _fit_head(self, network: keras.Model, squares: Sequence[Square]) -> None:
         """Fit the head on features of the frozen backbone: of each image, and of each as in a mirror."""

@@ -1,5 +1,6 @@
 """Training runs: asked for, claimed by a worker, followed, cancelled, ended; one row says it all."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import timedelta
@@ -11,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from worklist import audit, clock, jobs, settings
 from worklist.classifiers import versions
+from worklist.classifiers.recipe import Recipe
 from worklist.errors import Conflict, Invalid, NotFound
 from worklist.tables import ClassifierVersion, TrainingEvent, TrainingRun, TrainingState
 
@@ -34,7 +36,7 @@ class Request:
     start
         One of `STARTS`; with "version" ``base`` names it.
     recipe
-        As ``worklist.classifiers.recipe`` reads it.
+        As ``worklist.classifiers.recipe`` reads it; what it does not name has its default.
     folder
         Of labelled radiographs, as the worker sees it; empty: none.
     """
@@ -74,6 +76,7 @@ def ask(session: Session, request: Request, who: str) -> TrainingRun:
     """
     name = request.name.strip()
     _check(request, name)
+    recipe = Recipe.from_json(json.dumps(request.recipe))
     base = versions.named(session, request.base) if request.start == "version" else None
     for table in (ClassifierVersion, TrainingRun):
         if session.scalars(select(table.id).where(table.name == name)).first():
@@ -82,7 +85,7 @@ def ask(session: Session, request: Request, who: str) -> TrainingRun:
         name=name,
         start=request.start,
         base_version_id=base.id if base else None,
-        recipe=request.recipe,
+        recipe=json.loads(recipe.to_json()),
         data={"verdicts": request.verdicts, "folder": request.folder.strip()},
         requested_at=clock.now(),
         requested_by=who,
@@ -146,10 +149,22 @@ def cancel(session: Session, run_id: int, who: str) -> TrainingRun:
 
 
 def due(session: Session) -> list[int]:
-    """Return the runs that have no worker: their job is lost, or their worker is."""
+    """Return the run that lost its job, or its worker; the first of several, and none while a worker is busy.
+
+    The sweep asks every few seconds, and a training takes hours: whatever it offered while there is no worker
+    to take it would only grow the queue.
+    """
+    busy = select(TrainingRun.id).where(
+        TrainingRun.state == TrainingState.RUNNING, TrainingRun.lease_expires_at >= clock.now()
+    )
     waits = and_(TrainingRun.state == TrainingState.QUEUED, TrainingRun.requested_at < clock.now() - GRACE)
     return list(
-        session.scalars(select(TrainingRun.id).where(or_(waits, _abandoned())).order_by(TrainingRun.id))
+        session.scalars(
+            select(TrainingRun.id)
+            .where(or_(waits, _abandoned()), ~busy.exists())
+            .order_by(TrainingRun.id)
+            .limit(1)
+        )
     )
 
 
@@ -194,6 +209,19 @@ def renew(session: Session, run_id: int, attempt: int) -> bool:
         .returning(TrainingRun.id)
     )
     return session.scalars(statement).first() is not None
+
+
+def held(session: Session, run_id: int, attempt: int) -> TrainingRun | None:
+    """Return a run for whoever has it, locked; None if it was taken over, or has ended."""
+    run = session.get(TrainingRun, run_id, with_for_update=True, populate_existing=True)
+    return run if run and run.state is TrainingState.RUNNING and run.attempt == attempt else None
+
+
+def let_go(session: Session, run_id: int, attempt: int) -> None:
+    """Give a run back, to be gone on with by the next worker."""
+    run = held(session, run_id, attempt)
+    if run is not None:
+        run.lease_expires_at = clock.now() - timedelta(seconds=1)
 
 
 def add_event(session: Session, run_id: int, point: Point) -> None:

@@ -80,6 +80,7 @@ def programs(data: Path, current: settings.Settings, kept: Secrets) -> list[Prog
         Program("web", 30, [python, "-m", "web"]),
         Program("inference", 40, [python, "-m", "workers", "inference"]),
         Program("background", 50, [python, "-m", "workers", "background"]),
+        Program("training", 55, [python, "-m", "workers", "training"]),
         Program("scheduler", 60, [python, "-m", "workers", "scheduler"]),
         Program("flower", 70, flower),
     ]
@@ -96,7 +97,7 @@ def _start(supervisor: Supervisor, current: settings.Settings) -> None:
         ),
         (f"Web on port {current.web_port}", "web", lambda: _is_live(current.web_port, "/live")),
         (f"Flower on port {current.flower_port}", "flower", lambda: _is_live(current.flower_port, "/flower/")),
-        ("Workers", "inference", lambda: len(jobs.producer().control.ping(timeout=1)) >= 2),
+        ("Workers", "inference", lambda: len(jobs.producer().control.ping(timeout=1)) >= 3),
     ):
         with _step(title):
             _wait(supervisor, program, is_ready)

@@ -155,7 +155,7 @@ def test_the_logit_is_the_mean_of_the_evidence_plus_the_bias(weights, network):
 
 def test_features_times_the_head_are_the_logit(weights, network):
     arrays = read_weights(weights[0])
-    features = FeatureExtractor(arrays, input_size_px=SIDE).features(greys())
+    features = FeatureExtractor(arrays, input_size_px=SIDE).extract(greys())
     channels = arrays["head/kernel"].shape[2]
     assert (features.shape, features.dtype) == ((3, channels), np.float32)
     logits = features @ arrays["head/kernel"].reshape(channels).astype(np.float32) + arrays["logit/bias"]

@@ -6,7 +6,7 @@ import pytest
 from tests.workers.training.tiny import SIZE_PX, tiny_network
 from workers.training.batches import plain_batches
 from workers.training.events import Cancelled, Watch
-from workers.training.features import FeatureCache, TensorFlowExtractor, features_folder
+from workers.training.features import FeatureCache, TensorFlowExtractor, extractor, features_folder
 from workers.training.start import backbone_of
 
 
@@ -22,7 +22,7 @@ class Counting:
 
 
 @pytest.fixture(scope="module")
-def extractor():
+def tensorflow():
     return TensorFlowExtractor(tiny_network())
 
 
@@ -30,11 +30,11 @@ def greys_of(squares):
     return np.concatenate(list(plain_batches(squares, 7).as_numpy_iterator()))
 
 
-def test_features_are_the_mean_of_the_last_activation(extractor, squares):
+def test_features_are_the_mean_of_the_last_activation(tensorflow, squares):
     network = tiny_network()
     colour = network.get_layer("colour")(greys_of(squares[:3]))
     expected = backbone_of(network)(colour, training=False).numpy().mean((1, 2))
-    assert np.allclose(extractor.extract(greys_of(squares[:3])), expected, atol=1e-5)
+    assert np.allclose(tensorflow.extract(greys_of(squares[:3])), expected, atol=1e-5)
 
 
 def test_features_come_in_the_order_of_the_squares(squares, tmp_path):
@@ -76,3 +76,11 @@ def test_another_backbone_or_size_has_its_own_folder(tmp_path):
         features_folder(tmp_path, tiny_network(seed), size) for seed in (1, 2) for size in (SIZE_PX, 128)
     }
     assert len(folders) == 4
+
+
+def test_both_engines_give_the_same_features(squares):
+    network = tiny_network()
+    greys = greys_of(squares)
+    found = [extractor(network, SIZE_PX, is_on_gpu=is_on_gpu).extract(greys) for is_on_gpu in (True, False)]
+    assert np.allclose(*found, atol=1e-4)
+    assert found[0].std() > 0.01

@@ -75,6 +75,44 @@ def test_a_run_whose_worker_died_is_taken_over_and_the_old_one_may_not_go_on(ses
     assert runs.renew(session, run.id, 2)
 
 
+def test_runs_are_offered_one_at_a_time_and_none_beside_one_that_runs(session, frozen, run):
+    second = runs.ask(session, Request("b-2", {}, start="scratch"), "adam")
+    frozen.advance(minutes=1)
+    assert runs.due(session) == [run.id]
+    runs.claim(session, run.id, "w:1")
+    assert runs.due(session) == []
+    runs.end(session, run, TrainingState.DONE)
+    session.flush()
+    assert runs.due(session) == [second.id]
+
+
+def test_a_run_that_is_given_back_is_gone_on_with_at_once(session, run):
+    runs.claim(session, run.id, "w:1")
+    runs.let_go(session, run.id, 1)
+    session.flush()
+    assert runs.due(session) == [run.id]
+    assert runs.claim(session, run.id, "w:2").attempt == 2
+    runs.let_go(session, run.id, 1)
+    session.flush()
+    assert runs.due(session) == []
+
+
+def test_only_who_has_a_run_may_say_how_it_ended(session, run):
+    assert runs.held(session, run.id, 0) is None
+    runs.claim(session, run.id, "w:1")
+    assert runs.held(session, run.id, 1) is run
+    assert runs.held(session, run.id, 2) is None
+    runs.end(session, run, TrainingState.DONE)
+    session.flush()
+    assert runs.held(session, run.id, 1) is None
+
+
+def test_a_recipe_that_breaks_a_rule_is_refused_before_anything_is_stored(session):
+    with pytest.raises(Invalid, match="The recipe's epochs is 0"):
+        runs.ask(session, Request("b-1", {"epochs": 0}, start="scratch"), "adam")
+    assert runs.newest(session) == []
+
+
 def test_a_run_that_brings_every_worker_down_fails_in_words(session, run, frozen):
     for _ in range(runs.MAXIMUM_ATTEMPTS):
         assert runs.claim(session, run.id, "w:1") is not None

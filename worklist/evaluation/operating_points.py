@@ -1,0 +1,87 @@
+"""The two thresholds of each body part: chosen on studies to tune with, measured on others."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from sklearn.metrics import roc_curve
+
+from worklist.evaluation import agreement
+from worklist.evaluation.cases import Case, Labels, Probabilities, labels_of, probabilities_of
+from worklist.tables import Attention, BodyPart
+
+LOOK_CLOSER_SENSITIVITY = 0.95
+FEWEST = 25
+"""Studies of each label that a body part needs for thresholds of its own; with fewer it has those of all."""
+
+Thresholds = Mapping[Attention, float]
+
+
+def choose(cases: Sequence[Case]) -> dict[BodyPart, dict[Attention, float]]:
+    """Choose the thresholds of every body part.
+
+    Parameters
+    ----------
+    cases
+        Studies to tune with, of both labels, with calibrated probabilities.
+
+    Notes
+    -----
+    *Flagged* is where sensitivity and specificity have the largest sum (Youden, Index for rating diagnostic
+    tests, Cancer 1950). *Look closer* is the highest threshold that still takes `LOOK_CLOSER_SENSITIVITY` of
+    the abnormal studies, and never above the other.
+    """
+    everything = _thresholds(cases)
+    chosen = {}
+    for part in BodyPart:
+        own = [case for case in cases if case.body_part is part]
+        abnormal = sum(case.is_abnormal for case in own)
+        is_enough = min(abnormal, len(own) - abnormal) >= FEWEST
+        chosen[part] = _thresholds(own) if is_enough else everything
+    return chosen
+
+
+def measure(cases: Sequence[Case], chosen: Mapping[BodyPart, Thresholds]) -> dict[str, Any]:
+    """Return the thresholds with sensitivity and specificity on other studies, as a card holds them.
+
+    A body part without abnormal, or without normal studies has no figure for them.
+    """
+    return {
+        part.value: {
+            name.value: _measured([case for case in cases if case.body_part is part], threshold)
+            for name, threshold in thresholds.items()
+        }
+        for part, thresholds in chosen.items()
+    }
+
+
+def _thresholds(cases: Sequence[Case]) -> dict[Attention, float]:
+    labels, probabilities = labels_of(cases), probabilities_of(cases)
+    flagged = _youden(labels, probabilities)
+    abnormal = np.sort(probabilities[labels])
+    sensitive = float(abnormal[int((1 - LOOK_CLOSER_SENSITIVITY) * len(abnormal))])
+    return {Attention.FLAGGED: flagged, Attention.LOOK_CLOSER: min(flagged, _rounded_down(sensitive))}
+
+
+def _youden(labels: Labels, probabilities: Probabilities) -> float:
+    """Return the threshold midway between the best place's probability and the next one below."""
+    false_alarms, hits, thresholds = roc_curve(labels, probabilities, drop_intermediate=False)
+    best = int(np.argmax(hits - false_alarms))
+    at = min(float(thresholds[best]), 1.0)
+    below = float(thresholds[best + 1]) if best + 1 < len(thresholds) else at
+    return _rounded_down((at + below) / 2)
+
+
+def _rounded_down(threshold: float) -> float:
+    return float(np.floor(threshold * 1e4) / 1e4)
+
+
+def _measured(cases: Sequence[Case], threshold: float) -> dict[str, float | None]:
+    labels = labels_of(cases)
+    flags = probabilities_of(cases) >= threshold
+    found: dict[str, float | None] = {"threshold": threshold}
+    for name, measure_of in (("sensitivity", agreement.sensitivity), ("specificity", agreement.specificity)):
+        interval = measure_of(labels, flags)
+        figures = interval.as_json() if interval else dict.fromkeys(("value", "low", "high"))
+        found |= {name: figures["value"], f"{name}_low": figures["low"], f"{name}_high": figures["high"]}
+    return found
