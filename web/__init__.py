@@ -7,6 +7,7 @@ from flask import Flask
 from web import (
     account,
     administration,
+    classifiers,
     errors,
     health,
     pixels,
@@ -16,11 +17,17 @@ from web import (
     sources,
     stow,
     study,
+    training,
     worklist_page,
 )
 from worklist import settings
 from worklist.errors import Invalid
 from worklist.settings import Settings
+
+SCREENS = (
+    *(account, worklist_page, study, pixels, health, stow),
+    *(administration, quarantine, sources, classifiers, training),
+)
 
 
 def create_app(chosen: Settings | None = None) -> Flask:
@@ -50,7 +57,7 @@ def create_app(chosen: Settings | None = None) -> Flask:
     errors.register(app)
     shown.register(app)
     administration.register(app)
-    for screen in (account, worklist_page, study, pixels, health, administration, quarantine, sources, stow):
+    for screen in SCREENS:
         app.register_blueprint(screen.bp)
     return app
 

@@ -110,7 +110,16 @@ def check(session: Session, username: str, password: str) -> Attempt:
 
 
 def sign_in(session: Session, attempt: Attempt) -> User | None:
-    """Count an attempt and return the user, or None: wrong, locked or switched off.
+    """Count an attempt and return the user, or None: wrong, locked or switched off."""
+    user = confirm(session, attempt)
+    if user is not None:
+        user.signed_in_at = clock.now()
+        audit.record(session, user.username, "user.signed_in", about=("user", user.id))
+    return user
+
+
+def confirm(session: Session, attempt: Attempt) -> User | None:
+    """Count an attempt of somebody who signs in, or signs an act, and return the user if it is them.
 
     A refusal is returned and not raised, because its count has to be committed.
     """
@@ -123,9 +132,8 @@ def sign_in(session: Session, attempt: Attempt) -> User | None:
     if refusal:
         audit.record(session, user.username, "user.sign_in_failed", about=("user", user.id), reason=refusal)
         return None
-    user.failed_sign_ins, user.locked_until, user.signed_in_at = 0, None, clock.now()
+    user.failed_sign_ins, user.locked_until = 0, None
     user.password_hash = attempt.new_hash or user.password_hash
-    audit.record(session, user.username, "user.signed_in", about=("user", user.id))
     return user
 
 

@@ -1,8 +1,9 @@
-"""Write into the one audit and time-line stream, in the transaction of the act itself."""
+"""The one audit and time-line stream, written in the transaction of the act itself."""
 
+from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import insert
+from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
 from worklist import clock
@@ -77,3 +78,12 @@ def record(session: Session, who: str, action: str, *, about: tuple[str, int | N
     event = {"at": clock.now(), "who": who, "action": action, "detail": detail}
     # Past the session's unit of work: it would cost more than the row, and nobody changes an event.
     session.connection().execute(EVENT, {**event, "about_type": about[0], "about_id": about[1]})
+
+
+def about(session: Session, kind: str, key: int) -> Sequence[AuditEvent]:
+    """Return all that happened to a row, given by kind and primary key, the newest first."""
+    return session.scalars(
+        select(AuditEvent)
+        .where(AuditEvent.about_type == kind, AuditEvent.about_id == key)
+        .order_by(AuditEvent.id.desc())
+    ).all()

@@ -7,10 +7,12 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from tests.factories import make_study
+from tests.factories import make_classifier, make_study
 from worklist import cli, database, settings
-from worklist.tables import Study, User
+from worklist.tables import ClassifierState, Study, User
 from worklist.triage.policy import current_policy
+
+CARD = {"name": "next", "input_size_px": 224, "sha256": "0" * 64}
 
 
 def _run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str]:
@@ -125,6 +127,23 @@ def test_promoting_an_unknown_version_is_refused_in_words(
     site: settings.Settings, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert _run(capsys, "classifier", "promote", "nobody") == (1, "No classifier version is named nobody.\n")
+
+
+def test_a_version_lives_by_commands(site: settings.Settings, capsys: pytest.CaptureFixture[str]) -> None:
+    with database.transaction() as session:
+        make_classifier(session, name="old")
+        make_classifier(session, name="next", state=ClassifierState.DRAFT, card=CARD)
+    assert _run(capsys, "classifier", "shadow", "next") == (0, "next is in shadow.\n")
+    status, said = _run(capsys, "classifier", "promote", "next")
+    assert status == 1
+    assert "Was it measured on held-out studies? (held-out studies) could not be told" in said
+    assert "give the reason" in said
+    status, said = _run(capsys, "classifier", "promote", "next", "--reason", "for a test of commands")
+    assert (status, "next is in charge." in said) == (0, True)
+    assert "next  champion\nold  retired\n" in _run(capsys, "classifier", "list")[1]
+    assert "old is in charge again" in _run(capsys, "classifier", "rollback", "--reason", "worse")[1]
+    assert "# Classifier next" in _run(capsys, "classifier", "card", "next")[1]
+    assert _run(capsys, "classifier", "retire", "old")[0] == 1
 
 
 def test_sending_to_a_port_where_nobody_listens_says_so(

@@ -13,9 +13,9 @@ from workers.training.events import Cancelled, Stage, TrainingEvent, Watch
 from workers.training.lease import Lease
 from workers.training.process import follow
 from worklist import database, logs, settings
-from worklist.classifiers import runs, snapshots
+from worklist.classifiers import run_log, runs, snapshots
 from worklist.classifiers.recipe import Recipe
-from worklist.classifiers.runs import Point
+from worklist.classifiers.run_log import Point
 from worklist.dataset.faults import Fault
 from worklist.dataset.snapshot import SnapshotImage, read_snapshot, write_snapshot
 from worklist.errors import Invalid, Unavailable, WorklistError
@@ -173,7 +173,7 @@ def _say(run: TrainingRun, message: str, stage: Stage = Stage.START) -> None:
 def _store(run: TrainingRun, event: TrainingEvent) -> None:
     try:
         with database.transaction() as session:
-            runs.add_event(session, run.id, Point(**{name: getattr(event, name) for name in _POINT}))
+            run_log.add(session, run.id, Point(**{name: getattr(event, name) for name in _POINT}))
     except Unavailable as error:
         # A gap in the curve is no reason to lose a night.
         log.warning("event of a training not stored", reason=str(error))

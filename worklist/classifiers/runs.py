@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from worklist import audit, clock, jobs, settings
 from worklist.classifiers import versions
 from worklist.classifiers.recipe import Recipe
 from worklist.errors import Conflict, Invalid, NotFound
-from worklist.tables import ClassifierVersion, TrainingEvent, TrainingRun, TrainingState
+from worklist.tables import ClassifierVersion, TrainingRun, TrainingState
 
 WHO = "worker"
 STARTS = ("version", "imagenet", "scratch")
@@ -47,21 +47,6 @@ class Request:
     base: str = ""
     verdicts: bool = True
     folder: str = ""
-
-
-@dataclass(frozen=True)
-class Point:
-    """One event of a run, as a worker reports it."""
-
-    stage: str
-    epoch: int = 0
-    epochs: int = 0
-    step: int = 0
-    steps: int = 0
-    loss: float | None = None
-    seconds_left: float | None = None
-    metrics: dict[str, float] = field(default_factory=dict)
-    message: str = ""
 
 
 def ask(session: Session, request: Request, who: str) -> TrainingRun:
@@ -111,18 +96,14 @@ def existing(session: Session, run_id: int) -> TrainingRun:
     return run
 
 
+def of_version(session: Session, version_id: int) -> TrainingRun | None:
+    """Return the run that a version came of; None if it came from elsewhere."""
+    return session.scalars(select(TrainingRun).where(TrainingRun.version_id == version_id)).first()
+
+
 def newest(session: Session, *, limit: int = 50) -> Sequence[TrainingRun]:
     """Return the runs, the newest first."""
     return session.scalars(select(TrainingRun).order_by(TrainingRun.id.desc()).limit(limit)).all()
-
-
-def events(session: Session, run_id: int, *, after: int = 0) -> Sequence[TrainingEvent]:
-    """Return the events of a run in their order, those after one that is known already."""
-    return session.scalars(
-        select(TrainingEvent)
-        .where(TrainingEvent.training_run_id == run_id, TrainingEvent.id > after)
-        .order_by(TrainingEvent.id)
-    ).all()
 
 
 def folder(run: TrainingRun) -> Path:
@@ -222,11 +203,6 @@ def let_go(session: Session, run_id: int, attempt: int) -> None:
     run = held(session, run_id, attempt)
     if run is not None:
         run.lease_expires_at = clock.now() - timedelta(seconds=1)
-
-
-def add_event(session: Session, run_id: int, point: Point) -> None:
-    """Store an event of a run."""
-    session.add(TrainingEvent(training_run_id=run_id, at=clock.now(), **asdict(point)))
 
 
 def end(

@@ -66,6 +66,20 @@ def named(session: Session, name: str) -> ClassifierVersion:
     return version
 
 
+def existing(session: Session, version_id: int) -> ClassifierVersion:
+    """Return a version by its id.
+
+    Raises
+    ------
+    NotFound
+        If there is none.
+    """
+    version = session.get(ClassifierVersion, version_id)
+    if version is None:
+        raise NotFound("There is no such classifier version.")
+    return version
+
+
 def with_figures(session: Session, name: str | None = None) -> ClassifierVersion:
     """Return a version, by default the one in charge, with its calibrations and operating points.
 

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from worklist import accounts, database, logs, schema, settings
-from worklist.classifiers import versions
+from worklist.cli.classifier import classifier
 from worklist.cli.dataset import dataset
 from worklist.cli.source import WHO, source
 from worklist.errors import WorklistError
@@ -125,40 +125,7 @@ def send(folder: Path, host: str, port: int | None, called: str | None, calling:
         raise SystemExit(1)
 
 
-@worklist.group()
-def classifier() -> None:
-    """Register classifier versions and put one in charge."""
-
-
-@classifier.command(name="register")
-@click.argument("card", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-def register_classifier(card: Path) -> None:
-    """Add a version from its card; the weights lie beside it."""
-    with database.transaction() as session:
-        version = versions.register(session, card, WHO)
-        click.echo(
-            f"Registered {version.name} as a draft; 'worklist classifier promote {version.name}' comes next."
-        )
-
-
-@classifier.command(name="promote")
-@click.argument("name")
-def promote_classifier(name: str) -> None:
-    """Put a version in charge; the former one is retired."""
-    with database.transaction() as session:
-        version = versions.promote(session, name, WHO)
-    click.echo(f"{version.name} is in charge.")
-
-
-@classifier.command(name="list")
-def list_classifiers() -> None:
-    """List all versions, the newest first."""
-    with database.reading() as session:
-        for version in versions.versions(session):
-            demo = "  demo, not validated" if version.is_demo else ""
-            click.echo(f"{version.name}  {version.state}{demo}")
-
-
+worklist.add_command(classifier)
 worklist.add_command(source)
 
 

@@ -39,6 +39,12 @@ class Film:
         A lead letter L or R lies in the field.
     text
         Burned-in letters at the upper edge; empty for none.
+    gamma
+        Exponent of the tone curve, beside that of each exposure; above 1 is darker.
+    veil
+        Share of the greys, 0...1, that scattered light takes: black becomes this grey.
+    marker_scale
+        Size of the lead letter; 1 is a 20th of the image or so.
     """
 
     photometric_interpretation: Photometric = "MONOCHROME2"
@@ -49,6 +55,9 @@ class Film:
     frame: Literal["white", "black"] | None = None
     has_marker: bool = True
     text: str = ""
+    gamma: float = 1.0
+    veil: float = 0.0
+    marker_scale: float = 1.0
 
 
 def random_film(random: Random) -> Film:
@@ -75,7 +84,7 @@ def collimate(film: Film, shape: tuple[int, int], random: Random) -> Rectangle:
     return top, left, rows - top - int(margins[2] * rows), columns - left - int(margins[3] * columns)
 
 
-def displayed_greys(exposure: Exposure, grid: Grid, random: Random) -> Plane:
+def displayed_greys(exposure: Exposure, grid: Grid, random: Random, film: Film) -> Plane:
     """Return greys 0...1 of the whole detector, bone bright, with detail enhanced.
 
     Returns
@@ -89,7 +98,8 @@ def displayed_greys(exposure: Exposure, grid: Grid, random: Random) -> Plane:
     step = max(1, round(0.8 / grid.pixel_mm))
     blurred = enlarged(gaussian_filter(greys[::step, ::step], 4.0 / (step * grid.pixel_mm)), grid)
     greys += np.float32(random.uniform(0.25, 0.6)) * (greys - blurred)
-    return np.asarray(np.clip(greys, 0, 1) ** gamma, np.float32)
+    shown = np.clip(greys, 0, 1) ** (gamma * np.float32(film.gamma))
+    return np.asarray(np.float32(film.veil) + np.float32(1 - film.veil) * shown, np.float32)
 
 
 def finish(greys: Plane, field: Rectangle, film: Film, *, flesh: Plane, letter: str) -> Plane:
@@ -111,7 +121,7 @@ def finish(greys: Plane, field: Rectangle, film: Film, *, flesh: Plane, letter: 
     outside[top : top + height, left : left + width] = False
     greys[outside] = 0.96 if film.border == "white" else 0.015
     if film.has_marker:
-        _place_marker(greys, field, flesh, letter)
+        _place_marker(greys, field, flesh, letter, film.marker_scale)
     if film.text:
         dots = lettering(film.text, max(1, round(greys.shape[0] / 420)))
         row, column = greys.shape[0] // 40, greys.shape[1] // 30
@@ -123,10 +133,10 @@ def finish(greys: Plane, field: Rectangle, film: Film, *, flesh: Plane, letter: 
     return greys
 
 
-def _place_marker(greys: Plane, field: Rectangle, flesh: Plane, letter: str) -> None:
+def _place_marker(greys: Plane, field: Rectangle, flesh: Plane, letter: str, scale: float) -> None:
     """Put the lead letter into the corner of the field with the least flesh."""
     top, left, height, width = field
-    dots = lettering(letter, max(1, round(min(greys.shape) / 150)))
+    dots = lettering(letter, max(1, round(scale * min(greys.shape) / 150)))
     tall, wide = dots.shape
     gap = max(2, min(height, width) // 30)
     corners = [

@@ -117,7 +117,7 @@ def draw_radiograph(
     field = collimate(film, size, device)
     injured = _injured(scene, lesion, event, (field, grid))
     exposure = expose(injured.scene if injured else scene, grid, grains, film.noise)
-    greys = displayed_greys(exposure, grid, device)
+    greys = displayed_greys(exposure, grid, device, film)
     greys = finish(greys, field, film, flesh=exposure.flesh, letter=laterality)
     return SyntheticRadiograph(
         stored_values=stored_values(greys, film),

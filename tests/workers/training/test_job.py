@@ -9,7 +9,7 @@ import pytest
 from tests.factories import make_classifier
 from workers.training import job, lease
 from worklist import database, settings
-from worklist.classifiers import runs, versions
+from worklist.classifiers import run_log, runs, versions
 from worklist.classifiers.runs import Request
 from worklist.dataset.synthesis import synthesize
 from worklist.demo import preparation
@@ -44,7 +44,7 @@ def ask(folder, **values):
 def outcome(run_id):
     with database.reading() as session:
         run = runs.existing(session, run_id)
-        return run, [event.message for event in runs.events(session, run_id) if event.message]
+        return run, [event.message for event in run_log.told(session, run_id)]
 
 
 def test_a_run_becomes_a_draft_with_a_card_that_compares_it_with_the_champion(demo_site, folder):

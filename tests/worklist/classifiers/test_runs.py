@@ -6,7 +6,7 @@ from sqlalchemy import select
 from tests.factories import make_classifier
 from worklist import database, jobs
 from worklist.classifiers import runs
-from worklist.classifiers.runs import Point, Request
+from worklist.classifiers.runs import Request
 from worklist.errors import Conflict, Invalid, NotFound
 from worklist.tables import AuditEvent, TrainingRun, TrainingState
 
@@ -134,14 +134,6 @@ def test_one_that_runs_is_told_to_stop(session, run):
     runs.end(session, run, TrainingState.CANCELLED)
     with pytest.raises(Conflict, match="has ended already"):
         runs.cancel(session, run.id, "adam")
-
-
-def test_events_are_read_from_where_one_knows_them(session, run):
-    for epoch in (1, 2, 3):
-        runs.add_event(session, run.id, Point("head", epoch=epoch, epochs=3, loss=1 / epoch))
-    session.flush()
-    first, *_ = runs.events(session, run.id)
-    assert [event.epoch for event in runs.events(session, run.id, after=first.id)] == [2, 3]
 
 
 def test_who_asked_and_what_came_of_it_is_audited(session, run):
