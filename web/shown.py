@@ -7,6 +7,7 @@ from flask import Flask, request, url_for
 from markupsafe import Markup
 
 from worklist import clock
+from worklist.reading.judgement import Judgement, words
 
 
 def register(app: Flask) -> None:
@@ -19,6 +20,8 @@ def register(app: Flask) -> None:
         local_time=local_time,
         local_moment=local_moment,
         part_name=part_name,
+        finding_name=words,
+        told=told,
         size=size,
     )
 
@@ -84,6 +87,16 @@ def local_moment(moment: datetime) -> Markup:
 def size(file_bytes: int) -> str:
     """Return the size of a file in MB, or in kB if it is small."""
     return f"{file_bytes / 1e6:.1f} MB" if file_bytes >= 1e5 else f"{file_bytes / 1e3:.1f} kB"
+
+
+def told(judgement: Judgement) -> str:
+    """Return what a reader said, in words: ``abnormal: fracture; heat map in the wrong place``."""
+    parts = [judgement.opinion.value]
+    if judgement.finding:
+        parts[0] += f": {words(judgement.finding)}"
+    if judgement.heat_map:
+        parts.append(f"heat map in the {judgement.heat_map.value} place")
+    return "; ".join(parts)
 
 
 def part_name(body_part: str | None) -> str:

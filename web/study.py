@@ -7,7 +7,7 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
 from web import security
-from web.study_page import NO_SCORE, READERS, VIEWERS, claimed_until, collect, opinion, place, seen
+from web.study_page import NO_SCORE, READERS, VIEWERS, claimed_until, collect, judgement, place, seen
 from web.worklist_page import filters_from
 from worklist import audit, database
 from worklist.reading import claims, verdicts
@@ -45,10 +45,9 @@ def next_study() -> ResponseReturnValue:
 @security.role(*READERS)
 def give(study_id: int) -> ResponseReturnValue:
     """Store what the reader thinks of the study and go on."""
-    note = request.form.get("note", "").strip()
     with database.transaction() as session:
         verdicts.give_verdict(
-            session, study_id, security.person().id, opinion(request.form), seen=seen(request.form), note=note
+            session, study_id, security.person().id, judgement(request.form), seen=seen(request.form)
         )
     return _go(url_for(".next_study", left=study_id, **place()))
 

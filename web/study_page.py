@@ -16,8 +16,9 @@ from web.worklist_page import filters_from, query_of
 from worklist import clock
 from worklist.errors import Invalid
 from worklist.reading import claims, verdicts
+from worklist.reading.judgement import Judgement, findings
 from worklist.reading.verdicts import PastVerdict, Seen, Undoable
-from worklist.tables import Opinion, ReadingState, Result, Role
+from worklist.tables import Finding, HeatMapPlace, Opinion, ReadingState, Result, Role
 from worklist.triage import ranked_list
 from worklist.triage.study_detail import StudyDetail, image_ids, study_detail
 
@@ -85,6 +86,11 @@ class Shown:
         return self.mode is Mode.READING or (self.mode is Mode.READ and self.own is not None)
 
     @property
+    def findings(self) -> Sequence[Finding]:
+        """What the page offers as the main finding."""
+        return findings(self.study.body_part)
+
+    @property
     def can_retract(self) -> bool:
         """May this person take the standing verdict back?"""
         return self.standing is not None and (self.own is not None or security.person().role is Role.LEAD)
@@ -128,18 +134,27 @@ def place() -> dict[str, Any]:
     return {**query_of(filters_from(request.args)), **kept}
 
 
-def opinion(form: "MultiDict[str, str]") -> Opinion:
-    """Read the chosen opinion.
+def judgement(form: "MultiDict[str, str]") -> Judgement:
+    """Read what the reader says.
 
     Raises
     ------
     Invalid
-        If none was chosen: nothing is preselected.
+        If no opinion was chosen, since nothing is preselected, or a word is none that the page offers.
     """
     try:
-        return Opinion(form.get("opinion", ""))
+        opinion = Opinion(form.get("opinion", ""))
     except ValueError as error:
         raise Invalid("Choose normal, abnormal or unsure first.") from error
+    try:
+        return Judgement(
+            opinion,
+            Finding(form["finding"]) if form.get("finding") else None,
+            HeatMapPlace(form["heat_map"]) if form.get("heat_map") else None,
+            form.get("note", "").strip(),
+        )
+    except ValueError as error:
+        raise Invalid("This page is damaged: reload it and try again.") from error
 
 
 def claimed_until(form: "MultiDict[str, str]") -> datetime | None:

@@ -15,9 +15,19 @@ PARTS = ("WRIST", "HAND", "ELBOW", "SHOULDER")
 
 
 @pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """Real broker, receiver, workers and scheduler with the demo classifier, on free ports."""
+def environment() -> Iterator[None]:
+    """Whoever starts a site points this process to it; take that back."""
     before = dict(os.environ)
+    yield
+    os.environ.clear()
+    os.environ.update(before)
+    database.forget_engine()
+    settings.current.cache_clear()
+
+
+@pytest.fixture(scope="module")
+def stack(environment: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """Real broker, receiver, workers and scheduler with the demo classifier, on free ports."""
     for name in ("RECEIVER", "WEB", "FLOWER"):
         os.environ[f"WORKLIST_{name}_PORT"] = str(free_port())
     os.environ["WORKLIST_SWEEP_SECONDS"] = "2"
@@ -30,10 +40,6 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     site.start()
     yield site
     site.stop()
-    os.environ.clear()
-    os.environ.update(before)
-    database.forget_engine()
-    settings.current.cache_clear()
 
 
 @pytest.fixture(scope="session")

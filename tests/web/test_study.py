@@ -121,6 +121,10 @@ def test_after_the_last_study_nothing_is_left(rita: Visitor, study: Study) -> No
     [
         ({"opinion": ""}, "Choose normal, abnormal or unsure first."),
         ({"opinion": "perhaps"}, "Choose normal, abnormal or unsure first."),
+        ({"opinion": "normal", "finding": "fracture"}, "A normal study has no finding"),
+        ({"finding": "foreign_body"}, "is no finding of wrist"),
+        ({"finding": "soup"}, "This page is damaged"),
+        ({"heat_map": "upside down"}, "This page is damaged"),
         ({"content_version": "x"}, "This page is damaged"),
         ({"probability": "high"}, "This page is damaged"),
         ({"visible": "{"}, "This page is damaged"),

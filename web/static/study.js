@@ -116,7 +116,7 @@ async function page(address) {
 // ---- From study to study, in place -----------------------------------------------------------------------
 
 async function show(address, { keep = false } = {}) {
-  const kept = keep ? { note: note()?.value, opinion: chosen()?.value } : null;
+  const kept = keep && form() ? Object.fromEntries(new FormData(form())) : null;
   const fresh = await page(address);
   const next = fresh.document.querySelector("#study");
   savedNote = note()?.value ?? ""; // it is saved or given up: no warning on the way out
@@ -163,10 +163,12 @@ function settleFocus() {
   (viewerRoot.querySelector(".view") ?? document.querySelector("#name")).focus({ preventScroll: true });
 }
 
-function restore({ note: text, opinion }) {
+function restore({ note: text, ...choices }) {
   if (text && note()) note().value = text;
-  const radio = form().querySelector(`[name=opinion][value="${opinion}"]`);
-  if (radio) radio.checked = true;
+  for (const name of ["opinion", "finding", "heat_map"]) {
+    const radio = radioOf(name, choices[name] ?? "");
+    if (radio) radio.checked = true;
+  }
 }
 
 function sourcesIn(root) {
@@ -270,16 +272,44 @@ function takeOver() {
   if (taking) act(async () => show((await post(taking.action, {})).next));
 }
 
+const wordOf = (radio) => radio.parentElement.querySelector("span").textContent.trim();
+const radioOf = (name, value) => form()?.querySelector(`[name=${name}][value="${value}"]`);
+
 function choose(key) {
-  const radio = form()?.querySelector(`[data-key="${key}"]`);
+  const radio = form()?.querySelector(`[name=opinion][data-key="${key}"]`);
   if (!radio) return;
   radio.checked = true;
+  withoutFindingIfNormal();
   clearWarning();
-  say(`${radio.parentElement.querySelector("span").textContent} chosen. Enter saves.`);
+  say(`${wordOf(radio)} chosen. Enter saves.`);
+}
+
+/** A finding is a verdict: it takes "abnormal" with it, unless the reader is unsure. */
+function chooseFinding(key) {
+  const radio = form()?.querySelector(`[name=finding][data-key="${key}"]`);
+  if (!radio) return;
+  const isAgain = radio.checked;
+  (isAgain ? radioOf("finding", "") : radio).checked = true;
+  if (chosen()?.value !== "unsure") radioOf("opinion", "abnormal").checked = true;
+  clearWarning();
+  say(isAgain ? `${wordOf(radio)} taken away.` : `${wordOf(chosen())}, ${wordOf(radio)} chosen. Enter saves.`);
+}
+
+function withoutFindingIfNormal() {
+  if (chosen()?.value === "normal" && radioOf("finding", "")) radioOf("finding", "").checked = true;
+}
+
+function chooseNextPlace() {
+  const places = [...(form()?.querySelectorAll("[name=heat_map]") ?? [])];
+  if (!places.length) return;
+  const next = places[(places.findIndex((place) => place.checked) + 1) % places.length];
+  next.checked = true;
+  say(`Place of the heat map: ${wordOf(next)}.`);
 }
 
 const ACTIONS = {
   1: () => choose(1), 2: () => choose(2), 3: () => choose(3),
+  ...Object.fromEntries([4, 5, 6, 7, 8, 9].map((key) => [key, () => chooseFinding(key)])), y: chooseNextPlace,
   Enter: save, d: defer, n: skip, u: undo, t: takeOver, e: () => note()?.focus(), Escape: back,
   "?": () => keysDialog?.showModal(),
 };
@@ -377,6 +407,7 @@ function onLeaving() {
 
 document.addEventListener("keydown", onKey);
 document.addEventListener("submit", onSubmit);
+document.addEventListener("change", ({ target }) => { if (target.name === "opinion") withoutFindingIfNormal(); });
 document.addEventListener("click", onClick);
 document.querySelector("#show-keys")?.addEventListener("click", () => keysDialog.showModal());
 keysDialog?.addEventListener("close", () => { if (document.activeElement === document.body) settleFocus(); });

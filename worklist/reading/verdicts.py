@@ -9,11 +9,11 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session, aliased
 
 from worklist import audit, clock
-from worklist.errors import Conflict, Invalid, NotFound
+from worklist.errors import Conflict, NotFound
 from worklist.reading import claims
+from worklist.reading.judgement import Judgement
 from worklist.tables import Opinion, ReadingState, Role, Study, User, Verdict
 
-LONGEST_NOTE = 4000
 # Longer ago, the key for undo would more likely be a slip.
 UNDO_TIME = timedelta(minutes=30)
 
@@ -47,8 +47,7 @@ class PastVerdict:
     id: int
     user_id: int
     reader: str
-    opinion: Opinion
-    note: str
+    judgement: Judgement
     given_at: datetime
     retracted_at: datetime | None
     is_replaced: bool
@@ -68,9 +67,7 @@ class Undoable:
     opinion: Opinion
 
 
-def give_verdict(
-    session: Session, study_id: int, user_id: int, opinion: Opinion, *, seen: Seen, note: str = ""
-) -> Verdict:
+def give_verdict(session: Session, study_id: int, user_id: int, judgement: Judgement, *, seen: Seen) -> Verdict:
     """Store a reader's judgement and close the study; on a study they have read, correct it.
 
     A new image since the page was opened refuses the verdict, because it would go unread with a study that
@@ -80,24 +77,26 @@ def give_verdict(
     ------
     NewImage
         If an image came that the page did not show.
+    Invalid
+        If the finding is none of the study's body part.
     Conflict
         If somebody else has the study open or has read it.
     """
     study = claims.existing_study(session, study_id)
-    _check(study, seen, note)
+    _check(study, seen)
+    judgement.check(study.body_part)
     standing = standing_verdict(session, study_id)
     is_correction = study.reading_state is ReadingState.READ
     if is_correction:
         _refuse_others(session, standing, user_id)
-        if standing and (standing.opinion, standing.note) == (opinion, note):
+        if standing and _judgement(standing) == judgement:
             return standing  # the same form sent twice
     else:
         _close(session, study_id, user_id)
     verdict = Verdict(
         study_id=study_id,
         user_id=user_id,
-        opinion=opinion,
-        note=note,
+        **vars(judgement),
         result_version=seen.result_version,
         study_probability=seen.study_probability,
         visible=seen.visible,
@@ -180,14 +179,12 @@ def last_of(session: Session, user_id: int) -> Undoable | None:
     return Undoable(newest.id, newest.study_id, newest.opinion)
 
 
-def _check(study: Study, seen: Seen, note: str) -> None:
+def _check(study: Study, seen: Seen) -> None:
     if study.content_version != seen.content_version:
         raise NewImage(
             f"A new image came at {claims.hour(study.last_received_at)}, after you opened this study. "
             "Look at it, then save again."
         )
-    if len(note) > LONGEST_NOTE:
-        raise Invalid(f"The note has {len(note)} characters; {LONGEST_NOTE} is the most.")
 
 
 def _refuse_others(session: Session, standing: Verdict | None, user_id: int) -> None:
@@ -213,6 +210,8 @@ def _store(session: Session, verdict: Verdict) -> None:
         about=("study", verdict.study_id),
         verdict=verdict.id,
         opinion=verdict.opinion.value,
+        finding=verdict.finding,
+        heat_map=verdict.heat_map,
         replaces=verdict.replaces_id,
     )
 
@@ -238,9 +237,12 @@ def _past(verdict: Verdict, reader: str, *, is_replaced: bool) -> PastVerdict:
         id=verdict.id,
         user_id=verdict.user_id,
         reader=reader,
-        opinion=verdict.opinion,
-        note=verdict.note,
+        judgement=_judgement(verdict),
         given_at=verdict.given_at,
         retracted_at=verdict.retracted_at,
         is_replaced=is_replaced,
     )
+
+
+def _judgement(verdict: Verdict) -> Judgement:
+    return Judgement(verdict.opinion, verdict.finding, verdict.heat_map, verdict.note)

@@ -8,7 +8,7 @@ from worklist.tables.commitment import Commitment, CommitmentReference
 from worklist.tables.performed_step import PerformedStep
 from worklist.tables.quarantine import Quarantined, QuarantineKind, QuarantineState, Resolution
 from worklist.tables.ranking import RankingPolicy
-from worklist.tables.reading import Claim, Opinion, Verdict
+from worklist.tables.reading import Claim, Finding, HeatMapPlace, Opinion, Verdict
 from worklist.tables.source import Source
 from worklist.tables.study import (
     Attention,
@@ -38,6 +38,8 @@ __all__ = [
     "Commitment",
     "CommitmentReference",
     "CommitmentState",
+    "Finding",
+    "HeatMapPlace",
     "Instance",
     "OperatingPoint",
     "Opinion",

@@ -7,9 +7,9 @@ from sqlalchemy import JSON, ForeignKey, Index, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from worklist.database import Base, by_value
-from worklist.tables.vocabulary import Opinion
+from worklist.tables.vocabulary import Finding, HeatMapPlace, Opinion
 
-__all__ = ["Claim", "Opinion", "Verdict"]
+__all__ = ["Claim", "Finding", "HeatMapPlace", "Opinion", "Verdict"]
 
 
 class Claim(Base):
@@ -60,6 +60,10 @@ class Verdict(Base):
     study_id: Mapped[int] = mapped_column(ForeignKey("study.id", ondelete="CASCADE"))
     user_id: Mapped[int] = mapped_column(ForeignKey("user.id"))
     opinion: Mapped[Opinion] = mapped_column(by_value(Opinion))
+    # The main finding; None where the reader named none.
+    finding: Mapped[Finding | None] = mapped_column(by_value(Finding))
+    # None where the reader did not say.
+    heat_map: Mapped[HeatMapPlace | None] = mapped_column(by_value(HeatMapPlace))
     note: Mapped[str] = mapped_column(Text, default="")
     result_version: Mapped[int]
     study_probability: Mapped[float | None]

@@ -80,3 +80,24 @@ class Opinion(StrEnum):
     NORMAL = "normal"
     ABNORMAL = "abnormal"
     UNSURE = "unsure"
+
+
+class Finding(StrEnum):
+    """What a reader found; which of them a body part can have stands in ``worklist.reading.judgement``."""
+
+    FRACTURE = "fracture"
+    DISLOCATION = "dislocation"
+    EFFUSION = "effusion"
+    DEGENERATIVE = "degenerative"
+    HARDWARE = "hardware"
+    FOREIGN_BODY = "foreign_body"
+    LESION = "lesion"
+    CALCIFICATION = "calcification"
+    OTHER = "other"
+
+
+class HeatMapPlace(StrEnum):
+    """Where the heat map points, as its reader sees it."""
+
+    RIGHT = "right"
+    WRONG = "wrong"

@@ -47,6 +47,28 @@ def test_five_studies_are_read_with_the_keyboard_only(workstation: Open, five_st
     expect(page).to_have_url(re.compile(r"/$"))
 
 
+def test_finding_and_place_of_the_heat_map_take_a_key_each(
+    workstation: Open, five_studies: list[Study]
+) -> None:
+    page = go(workstation("rita"), f"/studies/{five_studies[0].id}")
+    press(page, "4")
+    expect(page.get_by_role("radio", name="Abnormal")).to_be_checked()
+    expect(page.get_by_role("status").last).to_have_text("Abnormal, Fracture chosen. Enter saves.")
+    press(page, "1")  # a normal study has no finding
+    expect(page.get_by_role("radio", name="Fracture")).not_to_be_checked()
+    press(page, "3", "5", "y", "y", "Enter")
+    is_at(page, 2)
+    with database.reading() as session:
+        verdict = session.scalars(select(Verdict)).one()
+    assert (verdict.opinion, verdict.finding, verdict.heat_map) == ("unsure", "dislocation", "wrong")
+    press(page, "4", "4", "Enter")  # the same key again takes the finding away
+    is_at(page, 3)
+    with database.reading() as session:
+        verdict = session.scalars(select(Verdict).order_by(Verdict.id.desc())).first()
+    assert verdict is not None
+    assert (verdict.opinion, verdict.finding, verdict.heat_map) == ("abnormal", None, None)
+
+
 def test_a_verdict_stores_what_was_visible(workstation: Open, five_studies: list[Study]) -> None:
     page = go(workstation("rita"), f"/studies/{five_studies[0].id}")
     press(page, "h", "2", "Enter")
@@ -61,7 +83,7 @@ def test_a_verdict_stores_what_was_visible(workstation: Open, five_studies: list
 
 def test_nothing_is_chosen_before_the_reader_chooses(workstation: Open, five_studies: list[Study]) -> None:
     page = go(workstation("rita"), f"/studies/{five_studies[0].id}")
-    expect(page.get_by_role("radio", checked=True)).to_have_count(0)
+    expect(page.locator("[name=opinion]:checked")).to_have_count(0)
     press(page, "Enter")
     expect(page.get_by_role("alert")).to_contain_text("Choose first: 1 normal, 2 abnormal or 3 unsure.")
     assert verdicts() == []
@@ -177,7 +199,7 @@ def test_the_list_of_keys_opens_and_closes_without_leaving(
     press(page, "2", "Escape")
     expect(page.get_by_role("dialog", name="Keys")).to_be_hidden()
     is_at(page, 1)
-    expect(page.get_by_role("radio", checked=True)).to_have_count(0)
+    expect(page.locator("[name=opinion]:checked")).to_have_count(0)
 
 
 def test_the_back_button_of_the_browser_shows_the_study_before(

@@ -8,6 +8,7 @@ from tests.conftest import Clock
 from tests.factories import make_study, make_user
 from worklist.errors import Conflict, Invalid, NotFound
 from worklist.reading import claims, verdicts
+from worklist.reading.judgement import Judgement
 from worklist.reading.verdicts import Seen
 from worklist.tables import AuditEvent, Opinion, ReadingState, Role, Study, User, Verdict
 
@@ -34,7 +35,7 @@ def seen(study: Study, **values: object) -> Seen:
 def read(
     session: Session, study: Study, user: User, opinion: Opinion = Opinion.ABNORMAL, note: str = ""
 ) -> Verdict:
-    return verdicts.give_verdict(session, study.id, user.id, opinion, seen=seen(study), note=note)
+    return verdicts.give_verdict(session, study.id, user.id, Judgement(opinion, note=note), seen=seen(study))
 
 
 def test_a_verdict_closes_the_study_and_ends_the_claim(session: Session, study: Study, rita: User) -> None:
@@ -49,7 +50,11 @@ def test_a_verdict_closes_the_study_and_ends_the_claim(session: Session, study: 
 
 def test_a_verdict_says_what_its_reader_saw(session: Session, study: Study, rita: User) -> None:
     given = verdicts.give_verdict(
-        session, study.id, rita.id, Opinion.NORMAL, seen=seen(study, heat_map=True), note="Old fracture."
+        session,
+        study.id,
+        rita.id,
+        Judgement(Opinion.NORMAL, note="Old fracture."),
+        seen=seen(study, heat_map=True),
     )
     assert (given.result_version, given.study_probability) == (1, 0.9)
     assert given.visible == {"heat_map": True}
@@ -62,7 +67,13 @@ def test_a_verdict_is_in_the_audit_stream_without_patient_data(
     given = read(session, study, rita, note="Mrs Synthetic")
     event = session.scalars(select(AuditEvent).where(AuditEvent.action == "verdict.given")).one()
     assert (event.who, event.about_id) == ("rita", study.id)
-    assert event.detail == {"verdict": given.id, "opinion": "abnormal", "replaces": None}
+    assert event.detail == {
+        "verdict": given.id,
+        "opinion": "abnormal",
+        "finding": None,
+        "heat_map": None,
+        "replaces": None,
+    }
 
 
 def test_a_study_that_somebody_else_has_open_cannot_be_judged(
@@ -78,14 +89,14 @@ def test_a_new_image_refuses_the_verdict(session: Session, study: Study, rita: U
     before = seen(study)
     study.content_version += 1
     with pytest.raises(verdicts.NewImage, match="Look at it, then save again"):
-        verdicts.give_verdict(session, study.id, rita.id, Opinion.NORMAL, seen=before)
+        verdicts.give_verdict(session, study.id, rita.id, Judgement(Opinion.NORMAL), seen=before)
     assert study.is_open
 
 
 def test_a_new_result_is_no_reason_to_refuse(session: Session, study: Study, rita: User) -> None:
     before = seen(study)
     study.result_version += 1
-    given = verdicts.give_verdict(session, study.id, rita.id, Opinion.NORMAL, seen=before)
+    given = verdicts.give_verdict(session, study.id, rita.id, Judgement(Opinion.NORMAL), seen=before)
     assert given.result_version == study.result_version - 1
 
 
@@ -93,7 +104,7 @@ def test_a_correction_is_a_new_row_that_names_the_old_one(session: Session, stud
     first = read(session, study, rita, Opinion.NORMAL)
     second = read(session, study, rita, Opinion.ABNORMAL, note="Scaphoid after all.")
     assert second.replaces_id == first.id
-    assert [(past.opinion, past.stands) for past in verdicts.history(session, study.id)] == [
+    assert [(past.judgement.opinion, past.stands) for past in verdicts.history(session, study.id)] == [
         (Opinion.ABNORMAL, True),
         (Opinion.NORMAL, False),
     ]
