@@ -6,6 +6,7 @@ from flask import Flask
 
 from web import (
     account,
+    accounts,
     administration,
     classifiers,
     errors,
@@ -26,7 +27,7 @@ from worklist.settings import Settings
 
 SCREENS = (
     *(account, worklist_page, study, pixels, health, stow),
-    *(administration, quarantine, sources, classifiers, training),
+    *(administration, quarantine, sources, classifiers, training, accounts),
 )
 
 
