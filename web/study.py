@@ -11,7 +11,8 @@ from web.study_page import NO_SCORE, READERS, VIEWERS, claimed_until, collect, j
 from web.worklist_page import filters_from
 from worklist import audit, database
 from worklist.reading import claims, verdicts
-from worklist.triage import ranked_list
+from worklist.triage import priors, ranked_list
+from worklist.triage.study_detail import study_detail
 
 bp = Blueprint("study", __name__)
 
@@ -27,6 +28,18 @@ def page(study_id: int) -> ResponseReturnValue:
         obstacle = _open(session, study_id)
         shown = collect(session, study_id, obstacle=obstacle)
     return render_template("study/page.html", shown=shown, no_score=NO_SCORE)
+
+
+@bp.get("/studies/<int:study_id>/beside/<int:prior_id>")
+@security.role(*VIEWERS)
+def beside(study_id: int, prior_id: int) -> ResponseReturnValue:
+    """Send the images of another study of the patient, to be shown beside."""
+    who = security.person().username
+    with database.transaction() as session:
+        prior = priors.prior(session, study_id, prior_id)
+        shown = study_detail(session, prior_id)
+        audit.record(session, who, "study.compared", about=("study", prior_id), beside=study_id)
+    return render_template("study/beside.html", prior=prior, views=shown.views)
 
 
 @bp.get("/studies/next")

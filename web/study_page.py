@@ -20,6 +20,7 @@ from worklist.reading.judgement import Judgement, findings
 from worklist.reading.verdicts import PastVerdict, Seen, Undoable
 from worklist.tables import Finding, HeatMapPlace, Opinion, ReadingState, Result, Role
 from worklist.triage import ranked_list
+from worklist.triage.priors import Prior, priors
 from worklist.triage.study_detail import StudyDetail, image_ids, study_detail
 
 READERS = (Role.READER, Role.LEAD)
@@ -58,6 +59,8 @@ class Shown:
         When the person's own claim ends unless it is renewed.
     next_images : list of int
         The images of the study that is likely next, to be loaded ahead.
+    priors : list of Prior
+        Other studies of the patient.
     """
 
     mode: Mode
@@ -68,6 +71,7 @@ class Shown:
     place: dict[str, Any]
     until: datetime | None
     next_images: Sequence[int]
+    priors: Sequence[Prior]
 
     @property
     def standing(self) -> PastVerdict | None:
@@ -125,6 +129,7 @@ def collect(session: Session, study_id: int, *, obstacle: str) -> Shown:
         place=place(),
         until=claim.expires_at if claim else None,
         next_images=image_ids(session, upcoming) if upcoming is not None else [],
+        priors=priors(session, study_id),
     )
 
 

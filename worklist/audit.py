@@ -29,6 +29,7 @@ ACTIONS = (
     "study.reopened",
     "study.analysed",
     "study.opened",
+    "study.compared",
     "study.claimed",
     "study.released",
     "study.taken_over",

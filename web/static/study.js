@@ -18,6 +18,8 @@ let lastActivity = Date.now();
 let lastRenewal = Date.now();
 let isLost = false; // somebody else has the study now
 let savedNote = note()?.value ?? "";
+let ownSources = []; // the images of this study, whatever is shown beside them
+let beside = -1; // which of the patient's other studies is shown
 
 function form() { return document.querySelector("#reading"); }
 function note() { return document.querySelector("#note"); }
@@ -128,7 +130,8 @@ async function show(address, { keep = false } = {}) {
   if (fresh.address !== location.href) history.pushState(null, "", fresh.address);
   begin();
   if (kept && form()) restore(kept);
-  await window.worklistViewer?.showStudy(sourcesIn(next));
+  ownSources = sourcesIn(next);
+  await window.worklistViewer?.showStudy(ownSources);
 }
 
 function swap(fresh, next) {
@@ -147,6 +150,7 @@ function swap(fresh, next) {
 /** What every study needs at its start, the first one and those that come in place. */
 function begin() {
   clearWarning();
+  beside = -1;
   busy = false;
   isLost = false;
   lastRenewal = lastActivity = Date.now();
@@ -307,11 +311,37 @@ function chooseNextPlace() {
   say(`Place of the heat map: ${wordOf(next)}.`);
 }
 
+// ---- Other studies of the patient ------------------------------------------------------------------------
+
+const priors = () => [...document.querySelectorAll("[data-prior]")];
+
+/** Show the images of another study beside those of this one; of none with -1. Nobody waits for it. */
+async function showBeside(index) {
+  const prior = priors()[index];
+  const asked = study.dataset.study;
+  beside = prior ? index : -1;
+  priors().forEach((one, at) => one.querySelector("button").setAttribute("aria-pressed", String(at === beside)));
+  try {
+    const others = prior ? sourcesIn((await page(prior.dataset.prior)).document) : [];
+    if (asked !== study.dataset.study || beside !== (prior ? index : -1)) return;
+    await window.worklistViewer?.showStudy([...ownSources, ...others]);
+    say(prior ? `Beside: ${prior.querySelector("button").textContent.trim().replace(/\s+/g, " ")}` : "No other study beside.");
+  } catch (error) {
+    if (!(error instanceof Refused)) throw error;
+    warn(error.message, wayOut(error));
+  }
+}
+
+function compareNext() {
+  if (!priors().length) say("There is no other study of this patient.");
+  else showBeside(beside + 1 < priors().length ? beside + 1 : -1);
+}
+
 const ACTIONS = {
   1: () => choose(1), 2: () => choose(2), 3: () => choose(3),
   ...Object.fromEntries([4, 5, 6, 7, 8, 9].map((key) => [key, () => chooseFinding(key)])), y: chooseNextPlace,
   Enter: save, d: defer, n: skip, u: undo, t: takeOver, e: () => note()?.focus(), Escape: back,
-  "?": () => keysDialog?.showModal(),
+  c: compareNext, "?": () => keysDialog?.showModal(),
 };
 
 function onKey(event) {
@@ -355,6 +385,8 @@ function onClick(event) {
   const link = event.target.closest?.("a");
   if (link?.id === "back" && study) { event.preventDefault(); back(); }
   if (link?.dataset.way === "next") { event.preventDefault(); skip(); }
+  const prior = event.target.closest?.("[data-way=beside]")?.closest("[data-prior]");
+  if (prior) showBeside(priors().indexOf(prior) === beside ? -1 : priors().indexOf(prior));
 }
 
 // ---- The claim -------------------------------------------------------------------------------------------
@@ -380,7 +412,7 @@ async function renew() {
     const now = await post(study.dataset.renewUrl, {}, { background: true });
     if (asked !== study.dataset.study || busy) return;
     study.dataset.until = now.until;
-    compare(now);
+    tellChanges(now);
   } catch (error) {
     if (!(error instanceof Refused) || asked !== study.dataset.study || busy) return;
     isLost = error.status === 409;
@@ -388,7 +420,7 @@ async function renew() {
   }
 }
 
-function compare(now) {
+function tellChanges(now) {
   const reload = { way: "Show it", act: () => act(() => show(location.href, { keep: true })) };
   if (String(now.content_version) !== study.dataset.contentVersion) warn("A new image has come for this study.", reload);
   else if (String(now.result_version) !== study.dataset.resultVersion) warn("The result has changed.", reload);
@@ -413,6 +445,7 @@ document.querySelector("#show-keys")?.addEventListener("click", () => keysDialog
 keysDialog?.addEventListener("close", () => { if (document.activeElement === document.body) settleFocus(); });
 
 if (study) {
+  ownSources = sourcesIn(viewerRoot);
   document.addEventListener("pointermove", lively);
   document.addEventListener("wheel", lively, { passive: true });
   window.addEventListener("beforeunload", (event) => { if (isUnsaved()) event.preventDefault(); });

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from sklearn.metrics import roc_curve
+from scipy.special import expit, logit
+from scipy.stats import norm
 
 from worklist.evaluation import agreement
 from worklist.evaluation.cases import Case, Labels, Probabilities, labels_of, probabilities_of
@@ -13,6 +14,8 @@ from worklist.tables import Attention, BodyPart
 LOOK_CLOSER_SENSITIVITY = 0.95
 FEWEST = 25
 """Studies of each label that a body part needs for thresholds of its own; with fewer it has those of all."""
+_CLOSEST = 1e-4
+_PLACES = 512
 
 Thresholds = Mapping[Attention, float]
 
@@ -28,8 +31,9 @@ def choose(cases: Sequence[Case]) -> dict[BodyPart, dict[Attention, float]]:
     Notes
     -----
     *Flagged* is where sensitivity and specificity have the largest sum (Youden, Index for rating diagnostic
-    tests, Cancer 1950). *Look closer* is the highest threshold that still takes `LOOK_CLOSER_SENSITIVITY` of
-    the abnormal studies, and never above the other.
+    tests, Cancer 1950), estimated with normal kernels (Fluss, Faraggi and Reiser, Estimation of the Youden
+    index and its associated cutoff point, Biometrical Journal 2005). *Look closer* is the highest threshold
+    that still takes `LOOK_CLOSER_SENSITIVITY` of the abnormal studies, and never above the other.
     """
     everything = _thresholds(cases)
     chosen = {}
@@ -64,12 +68,23 @@ def _thresholds(cases: Sequence[Case]) -> dict[Attention, float]:
 
 
 def _youden(labels: Labels, probabilities: Probabilities) -> float:
-    """Return the threshold midway between the best place's probability and the next one below."""
-    false_alarms, hits, thresholds = roc_curve(labels, probabilities, drop_intermediate=False)
-    best = int(np.argmax(hits - false_alarms))
-    at = min(float(thresholds[best]), 1.0)
-    below = float(thresholds[best + 1]) if best + 1 < len(thresholds) else at
-    return _rounded_down((at + below) / 2)
+    """Return the threshold with the largest sum of both shares, each smoothed on the logit of the probability.
+
+    As it stands in few studies, the largest sum is a matter of luck: on 25 studies of either label the
+    threshold that is found without smoothing loses about twice as much (a test holds that).
+    """
+    values = logit(np.clip(probabilities, _CLOSEST, 1 - _CLOSEST))
+    places = np.linspace(values.min(), values.max(), _PLACES)
+    gain = _share_above(values[labels], places) - _share_above(values[~labels], places)
+    return _rounded_down(float(expit(places[int(np.argmax(gain))])))
+
+
+def _share_above(values: Probabilities, places: Probabilities) -> Probabilities:
+    """Return the smoothed share of values above each place; the width is Silverman's (1986, eq. 3.31)."""
+    quarter, three_quarters = np.percentile(values, [25, 75])
+    spreads = [spread for spread in (values.std(), (three_quarters - quarter) / 1.34) if spread > 0]
+    width = 0.9 * min(spreads, default=1.0) * len(values) ** -0.2
+    return np.asarray(norm.cdf((values[None] - places[:, None]) / width).mean(axis=1))
 
 
 def _rounded_down(threshold: float) -> float:

@@ -26,6 +26,7 @@ from worklist.triage.held_back import doubted_count, held_back_count, warning_wi
 from worklist.triage.image_detail import View, analyses, view
 from worklist.triage.policy import current_policy
 from worklist.triage.ranking import overtaking_bound, reason
+from worklist.triage.side import contradiction
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,7 @@ class StudyDetail:
     thresholds: tuple[Threshold, ...]
     views: tuple[View, ...]
     others: tuple[OtherObject, ...]
+    side_warning: str
 
 
 def study_detail(session: Session, study_id: int) -> StudyDetail:
@@ -127,6 +129,7 @@ def study_detail(session: Session, study_id: int) -> StudyDetail:
         thresholds=_thresholds(session, study.body_part),
         views=tuple(view(image, judged.get(image.id), n) for n, image in enumerate(images, start=1)),
         others=tuple(_other(instance) for instance in instances if instance.rows is None),
+        side_warning=contradiction(study.description, [image.laterality for image in images]),
     )
 
 

@@ -69,7 +69,7 @@ def test_without_any_study_to_test_with_there_are_no_figures():
 
 def test_what_a_version_flags_is_better_than_chance(card):
     everything = card["evaluation"]["studies"]["ALL"]
-    assert everything["kappa"]["low"] > 0.7
+    assert everything["kappa"]["low"] > 0.65
     assert everything["accuracy"]["value"] == pytest.approx(
         (
             everything["sensitivity"]["value"] * everything["abnormal"]
