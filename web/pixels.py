@@ -11,7 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import zstandard
-from flask import Blueprint, Response, jsonify, request
+from flask import Blueprint, Response, abort, jsonify, request
 from flask.typing import ResponseReturnValue
 
 from web import security
@@ -19,6 +19,8 @@ from web.study_page import VIEWERS
 from worklist import database
 from worklist.dicom.display_copy import description_path, pixels_path
 from worklist.errors import Invalid, NotFound
+from worklist.reading import first_opinion
+from worklist.tables import User
 from worklist.triage import image_detail
 from worklist.triage.display import ensure_display_copy
 
@@ -60,6 +62,9 @@ def heat_map(instance_id: int) -> ResponseReturnValue:
     """Send the numbers of the heat map, or why there is none."""
     with database.reading() as session:
         found = image_detail.heat_map(session, instance_id)
+        user = session.get_one(User, security.person().id)
+        if first_opinion.is_hidden(session, image_detail.study_of(session, instance_id), user):
+            abort(403, "What the classifier says is hidden until your first opinion.")
     return jsonify(asdict(found))
 
 

@@ -7,10 +7,11 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
 from web import security
-from web.study_page import NO_SCORE, READERS, VIEWERS, claimed_until, collect, judgement, place, seen
+from web.study_page import NO_SCORE, VIEWERS, claimed_until, collect, judgement, opinion, place, seen
 from web.worklist_page import filters_from
 from worklist import audit, database
-from worklist.reading import claims, verdicts
+from worklist.reading import claims, first_opinion, verdicts
+from worklist.reading.first_opinion import READERS
 from worklist.triage import priors, ranked_list
 from worklist.triage.study_detail import study_detail
 
@@ -52,6 +53,15 @@ def next_study() -> ResponseReturnValue:
     if found is None:
         return render_template("study/nothing_left.html", place=place(), undo=undo)
     return redirect(url_for(".page", study_id=found, **place()))
+
+
+@bp.post("/studies/<int:study_id>/first-opinion")
+@security.role(*READERS)
+def begin(study_id: int) -> ResponseReturnValue:
+    """Store what the reader thinks without the classifier, and show its result (anti-bias mode)."""
+    with database.transaction() as session:
+        first_opinion.give(session, study_id, security.person().id, opinion(request.form))
+    return _go(url_for(".page", study_id=study_id, **place()))
 
 
 @bp.post("/studies/<int:study_id>/verdict")

@@ -15,15 +15,15 @@ from web import security
 from web.worklist_page import filters_from, query_of
 from worklist import clock
 from worklist.errors import Invalid
-from worklist.reading import claims, verdicts
+from worklist.reading import claims, first_opinion, verdicts
+from worklist.reading.first_opinion import READERS
 from worklist.reading.judgement import Judgement, findings
 from worklist.reading.verdicts import PastVerdict, Seen, Undoable
-from worklist.tables import Finding, HeatMapPlace, Opinion, ReadingState, Result, Role
+from worklist.tables import Finding, HeatMapPlace, Opinion, ReadingState, Result, Role, Study, User
 from worklist.triage import ranked_list
 from worklist.triage.priors import Prior, priors
 from worklist.triage.study_detail import StudyDetail, image_ids, study_detail
 
-READERS = (Role.READER, Role.LEAD)
 VIEWERS = (*READERS, Role.ADMINISTRATOR)
 
 # What the page says in place of a probability: icon and words.
@@ -61,6 +61,8 @@ class Shown:
         The images of the study that is likely next, to be loaded ahead.
     priors : list of Prior
         Other studies of the patient.
+    is_hidden : bool
+        What the classifier says is not shown, since the reader has given no first opinion (anti-bias mode).
     """
 
     mode: Mode
@@ -72,6 +74,8 @@ class Shown:
     until: datetime | None
     next_images: Sequence[int]
     priors: Sequence[Prior]
+    is_hidden: bool
+    first_opinion: Opinion | None
 
     @property
     def standing(self) -> PastVerdict | None:
@@ -116,6 +120,9 @@ def collect(session: Session, study_id: int, *, obstacle: str) -> Shown:
     study = study_detail(session, study_id)
     mode = _mode(study, obstacle)
     claim = upcoming = None
+    is_hidden = first_opinion.is_hidden(
+        session, session.get_one(Study, study_id), session.get_one(User, person.id)
+    )
     if mode is Mode.READING:
         claim = claims.holder(session, study_id)
         # After a verdict the list starts from the top, where this study is skipped as being open.
@@ -130,6 +137,8 @@ def collect(session: Session, study_id: int, *, obstacle: str) -> Shown:
         until=claim.expires_at if claim else None,
         next_images=image_ids(session, upcoming) if upcoming is not None else [],
         priors=priors(session, study_id),
+        is_hidden=is_hidden,
+        first_opinion=first_opinion.given(session, study_id, person.id),
     )
 
 
@@ -139,21 +148,32 @@ def place() -> dict[str, Any]:
     return {**query_of(filters_from(request.args)), **kept}
 
 
+def opinion(form: "MultiDict[str, str]") -> Opinion:
+    """Read the chosen opinion.
+
+    Raises
+    ------
+    Invalid
+        If none was chosen: nothing is preselected.
+    """
+    try:
+        return Opinion(form.get("opinion", ""))
+    except ValueError as error:
+        raise Invalid("Choose normal, abnormal or unsure first.") from error
+
+
 def judgement(form: "MultiDict[str, str]") -> Judgement:
     """Read what the reader says.
 
     Raises
     ------
     Invalid
-        If no opinion was chosen, since nothing is preselected, or a word is none that the page offers.
+        If no opinion was chosen, or a word is none that the page offers.
     """
-    try:
-        opinion = Opinion(form.get("opinion", ""))
-    except ValueError as error:
-        raise Invalid("Choose normal, abnormal or unsure first.") from error
+    chosen = opinion(form)
     try:
         return Judgement(
-            opinion,
+            chosen,
             Finding(form["finding"]) if form.get("finding") else None,
             HeatMapPlace(form["heat_map"]) if form.get("heat_map") else None,
             form.get("note", "").strip(),

@@ -1,7 +1,7 @@
 """The ranked list: the page, and the fragment that keeps it up to date."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, TypeVar
 
@@ -9,8 +9,10 @@ from flask import Blueprint, render_template, request
 from flask.typing import ResponseReturnValue
 from werkzeug.datastructures import MultiDict
 
-from worklist import archive, database
+from web import security
+from worklist import archive, database, settings
 from worklist.errors import Invalid, Unavailable
+from worklist.reading.first_opinion import READERS
 from worklist.tables import Attention, BodyPart, Result
 from worklist.triage import ranked_list
 from worklist.triage.ranked_list import COUNT_LIMIT, Counts, Filters, RankedPage
@@ -59,6 +61,7 @@ class Shown:
     page: RankedPage
     counts: Counts
     trouble: str = ""
+    is_hidden: bool = False
 
     @property
     def version(self) -> str:
@@ -111,7 +114,11 @@ def query_of(filters: Filters) -> dict[str, str]:
 
 
 def _shown() -> Shown:
+    # In anti-bias mode readers see the order, and not what it comes from.
+    is_hidden = settings.current().anti_bias and security.person().role in READERS
     filters = filters_from(request.args)
+    if is_hidden:
+        filters = replace(filters, attention=None)
     after = request.args.get("after") or None
     number = max(request.args.get("page", 1, type=int), 1) if after else 1
     with database.reading() as session:
@@ -119,7 +126,7 @@ def _shown() -> Shown:
         counts = ranked_list.counts(session)
     query = query_of(filters)
     place = {**query, "after": after, "page": str(number)} if after else query
-    return Shown(filters, query, place, (number - 1) * PAGE_ROWS + 1, found, counts, _trouble())
+    return Shown(filters, query, place, (number - 1) * PAGE_ROWS + 1, found, counts, _trouble(), is_hidden)
 
 
 def _trouble() -> str:

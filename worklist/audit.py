@@ -35,6 +35,7 @@ ACTIONS = (
     "study.taken_over",
     "study.deferred",
     "study.read",
+    "verdict.first_opinion",
     "verdict.given",
     "verdict.retracted",
     "user.created",

@@ -57,15 +57,18 @@ class UTCDateTime(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
-def by_value(enum: type[Any], length: int = 32) -> Enum:
-    """Return a column type that stores a ``StrEnum`` by its value, as text with a check constraint."""
+def by_value(enum: type[Any], length: int = 32, *, name: str = "") -> Enum:
+    """Return a column type that stores a ``StrEnum`` by its value, as text with a check constraint.
+
+    A table that has two of one kind gives the second a name of its own.
+    """
     return Enum(
         enum,
         values_callable=lambda members: [member.value for member in members],
         native_enum=False,
         create_constraint=True,
         length=length,
-        name=enum.__name__.lower(),
+        name=name or enum.__name__.lower(),
     )
 
 

@@ -92,6 +92,10 @@ class Settings(BaseSettings):
         "", description="File with ImageNet's weights of DenseNet201, to start a training from"
     )
 
+    anti_bias: bool = Field(
+        False, description="Readers give a first opinion before they see what the classifier says"
+    )
+
     web_host: str = Field("127.0.0.1", description="Address of the web server")
     web_port: int = Field(8000, ge=1, le=65535, description="Port of the web server")
     flower_port: int = Field(5555, ge=1, le=65535, description="Port of Flower on the loopback address")

@@ -131,6 +131,7 @@ async function show(address, { keep = false } = {}) {
   begin();
   if (kept && form()) restore(kept);
   ownSources = sourcesIn(next);
+  settleLock();
   await window.worklistViewer?.showStudy(ownSources);
 }
 
@@ -161,6 +162,18 @@ function begin() {
 }
 
 const obstacle = () => document.querySelector(".held h2")?.textContent ?? "";
+
+let wished = { heatMap: "off", cropBox: "off" }; // what the reader had on before the result was hidden
+
+/** Until the first opinion nothing of the classifier is fetched; then everything is as the reader had it. */
+function settleLock() {
+  const isHidden = study.dataset.hidden === "yes";
+  const isLocked = viewerRoot.dataset.heatMap === "locked";
+  if (isHidden && !isLocked) {
+    wished = { heatMap: viewerRoot.dataset.heatMap, cropBox: viewerRoot.dataset.cropBox };
+    Object.assign(viewerRoot.dataset, { heatMap: "locked", cropBox: "locked" });
+  } else if (!isHidden && isLocked) Object.assign(viewerRoot.dataset, wished);
+}
 
 /** The image has the focus, so that arrow keys and space mean it. */
 function settleFocus() {

@@ -8,9 +8,9 @@ from typing import Any
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session, aliased
 
-from worklist import audit, clock
+from worklist import audit, clock, settings
 from worklist.errors import Conflict, NotFound
-from worklist.reading import claims
+from worklist.reading import claims, first_opinion
 from worklist.reading.judgement import Judgement
 from worklist.tables import Opinion, ReadingState, Role, Study, User, Verdict
 
@@ -97,6 +97,7 @@ def give_verdict(session: Session, study_id: int, user_id: int, judgement: Judge
         study_id=study_id,
         user_id=user_id,
         **vars(judgement),
+        first_opinion=_first(session, study_id, user_id, judgement.opinion),
         result_version=seen.result_version,
         study_probability=seen.study_probability,
         visible=seen.visible,
@@ -242,6 +243,13 @@ def _past(verdict: Verdict, reader: str, *, is_replaced: bool) -> PastVerdict:
         retracted_at=verdict.retracted_at,
         is_replaced=is_replaced,
     )
+
+
+def _first(session: Session, study_id: int, user_id: int, opinion: Opinion) -> Opinion | None:
+    """Return what the reader thought before they saw the result; a verdict without looking is that itself."""
+    if not settings.current().anti_bias:
+        return None
+    return first_opinion.given(session, study_id, user_id) or opinion
 
 
 def _judgement(verdict: Verdict) -> Judgement:

@@ -34,6 +34,8 @@ class Claim(Base):
     expires_at: Mapped[datetime]
     released_at: Mapped[datetime | None]
     release_reason: Mapped[str] = mapped_column(String(32), default="")
+    # In anti-bias mode: what the reader thought before the classifier's result was shown.
+    first_opinion: Mapped[Opinion | None] = mapped_column(by_value(Opinion, name="first_opinion"))
 
 
 class Verdict(Base):
@@ -60,6 +62,8 @@ class Verdict(Base):
     study_id: Mapped[int] = mapped_column(ForeignKey("study.id", ondelete="CASCADE"))
     user_id: Mapped[int] = mapped_column(ForeignKey("user.id"))
     opinion: Mapped[Opinion] = mapped_column(by_value(Opinion))
+    # Before the classifier's result was shown; None outside anti-bias mode.
+    first_opinion: Mapped[Opinion | None] = mapped_column(by_value(Opinion, name="first_opinion"))
     # The main finding; None where the reader named none.
     finding: Mapped[Finding | None] = mapped_column(by_value(Finding))
     # None where the reader did not say.

@@ -8,7 +8,15 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, defer
 
 from worklist.errors import NotFound
-from worklist.tables import Analysis, AnalysisState, ClassifierState, ClassifierVersion, Instance
+from worklist.tables import (
+    Analysis,
+    AnalysisState,
+    ClassifierState,
+    ClassifierVersion,
+    Instance,
+    Series,
+    Study,
+)
 
 
 @dataclass(frozen=True)
@@ -100,6 +108,13 @@ def heat_map(session: Session, instance_id: int) -> HeatMap:
         explained_class=(found.explained_class or None) if found else None,
         reason=None if values else _why_no_heat_map(instance, found),
     )
+
+
+def study_of(session: Session, instance_id: int) -> Study:
+    """Return the study that an image belongs to."""
+    return session.scalars(
+        select(Study).join(Study.series).join(Series.instances).where(Instance.id == instance_id)
+    ).one()
 
 
 def analyses(
