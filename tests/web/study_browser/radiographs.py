@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+from pydicom import Dataset
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -26,7 +27,7 @@ def add_study(
 ) -> Study:
     """Add a study whose images are drawn; with a probability and a version they are analysed."""
     datasets = draw_study(body_part.value, seed=seed, views=views, size=size)
-    study = make_study(session, images=0, body_part=body_part, **{"content_version": len(datasets), **values})
+    study = make_study(session, images=0, body_part=body_part, **{**described(datasets), **values})
     series = _series(session, study)
     for number, dataset in enumerate(datasets, start=1):
         file_path = f"2026/03/02/{study.id}-{number}.dcm"
@@ -53,6 +54,11 @@ def add_study(
         if version is not None and study.study_probability is not None:
             analyse(session, instance, version, study.study_probability)
     return study
+
+
+def described(datasets: list[Dataset]) -> dict[str, Any]:
+    """What the columns of a study say of its drawn images."""
+    return {"content_version": len(datasets), "description": datasets[0].StudyDescription}
 
 
 def analyse(session: Session, instance: Instance, version: ClassifierVersion, probability: float) -> None:

@@ -85,7 +85,7 @@ def test_nothing_is_chosen_before_the_reader_chooses(workstation: Open, five_stu
     page = go(workstation("rita"), f"/studies/{five_studies[0].id}")
     expect(page.locator("[name=opinion]:checked")).to_have_count(0)
     press(page, "Enter")
-    expect(page.get_by_role("alert")).to_contain_text("Choose first: 1 normal, 2 abnormal or 3 unsure.")
+    expect(page.locator("#alert")).to_contain_text("Choose first: 1 normal, 2 abnormal or 3 unsure.")
     assert verdicts() == []
 
 
@@ -120,7 +120,7 @@ def test_escape_leaves_the_note_first_and_asks_before_it_is_lost(
     press(page, "Escape")
     assert page.evaluate("document.activeElement.className") == "view"
     press(page, "Escape")
-    expect(page.get_by_role("alert")).to_contain_text("Your note is not saved. Press Esc again")
+    expect(page.locator("#alert")).to_contain_text("Your note is not saved. Press Esc again")
     press(page, "Escape")
     expect(page).to_have_url(re.compile(r"/$"))
     assert state(five_studies[0]) is ReadingState.UNREAD
