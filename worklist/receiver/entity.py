@@ -11,12 +11,10 @@ from worklist.dicom import file_meta
 from worklist.errors import Unavailable
 from worklist.receiver import commitment, handlers, performed_step, query, retrieve
 from worklist.receiver.hardening import ANNOUNCED_PDU_BYTES, HardenedHandler, HardenedServer
+from worklist.receiver.places import IDLE_SECONDS
 from worklist.receiver.services import SERVICES
 from worklist.receiver.tls import TlsServer
 from worklist.settings import Settings
-
-IDLE_SECONDS = 120
-"""Seconds of silence after which an association is aborted; some modalities keep one open between images."""
 
 NEGOTIATION_SECONDS = 30
 

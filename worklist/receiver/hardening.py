@@ -20,6 +20,7 @@ from pynetdicom.transport import AssociationSocket, RequestHandler, ThreadedAsso
 
 from worklist import logs
 from worklist.receiver.lane import StoreLane
+from worklist.receiver.places import make_place
 from worklist.receiver.signals import SignallingQueue
 from worklist.receiver.spool import Incoming
 from worklist.receiver.upper_layer import EventDrivenAssociation, Transfer
@@ -34,6 +35,9 @@ LARGEST_PDU_BYTES = 1024**2
 
 STALL_SECONDS = 30.0
 """Seconds in which a PDU that has begun must have arrived, and in which a peer must take our answer."""
+
+KEEPALIVE = {socket.TCP_KEEPIDLE: 60, socket.TCP_KEEPINTVL: 15, socket.TCP_KEEPCNT: 4}
+"""A peer that was switched off is noticed after two minutes; the kernel's own habit is two hours."""
 
 Store = Callable[[Any, Incoming], tuple[int, str]]
 """(association, what a C-STORE brought) → status and comment."""
@@ -179,6 +183,8 @@ class HardenedServer(ThreadedAssociationServer):
         client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, limit)
         client.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, limit)
         client.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        for option, value in KEEPALIVE.items():
+            client.setsockopt(socket.IPPROTO_TCP, option, value)
         client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return client, address
 
@@ -200,6 +206,7 @@ class HardenedServer(ThreadedAssociationServer):
     def process_request_thread(self, request: Any, client_address: Any) -> None:
         """Serve a connection to its end."""
         try:
+            make_place(self.ae)
             super().process_request_thread(request, client_address)
         finally:
             del self.connections[threading.current_thread()]

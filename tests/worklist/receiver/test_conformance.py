@@ -16,7 +16,7 @@ from worklist.holdings import search
 from worklist.holdings.attributes import COLUMNS, COUNTED, Level
 from worklist.intake import commitments
 from worklist.intake.scope import RADIOGRAPHS
-from worklist.receiver import entity, hardening
+from worklist.receiver import entity, hardening, places
 from worklist.receiver.statuses import Status
 from worklist.sender import call
 
@@ -81,7 +81,8 @@ def test_every_status_stands_with_its_service() -> None:
         f"| {hardening.ANNOUNCED_PDU_BYTES} bytes; up to {hardening.LARGEST_PDU_BYTES} are taken |",
         f"| Association request must arrive within | {entity.NEGOTIATION_SECONDS} s of",
         f"| A PDU, once begun, must arrive within | {hardening.STALL_SECONDS:g} s |",
-        f"| Silent association is aborted after | {entity.IDLE_SECONDS} s |",
+        f"| Silent association is aborted after | {places.IDLE_SECONDS // 3600} hours; "
+        f"after {places.GRANTED_SECONDS} s if",
         f"Connection within {call.CONNECTION_SECONDS:g} s, answers within {call.ANSWER_SECONDS:g} s.",
         f"more than {search.MOST_MATCHES} matches",
         f"more than {search.MOST_FILES} images",

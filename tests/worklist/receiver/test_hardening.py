@@ -16,7 +16,7 @@ from tests.worklist.receiver.modality import (
     eventually,
     store_command,
 )
-from worklist.receiver import hardening
+from worklist.receiver import hardening, places
 from worklist.receiver.statuses import Status
 
 RELEASE = b"\x05\0\0\0\0\x04\0\0\0\0"
@@ -199,6 +199,41 @@ def test_association_that_idles_too_long_is_aborted(receiving: Site, monkeypatch
         assert peer.recv(4096)[0] == ACCEPT
         assert peer.recv(4096)[0] == ABORT
     assert all_ended()
+
+
+def test_silent_association_gives_its_place_to_another_only_if_none_is_free(
+    receiving: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(places, "GRANTED_SECONDS", 0.5)
+    receiving.receiver.server.ae.maximum_associations = 2
+    with receiving.connection() as silent, receiving.association() as other:
+        silent.sendall(association_request())
+        assert silent.recv(4096)[0] == ACCEPT
+        time.sleep(1)
+        # Nobody has needed a place: both go on.
+        assert other.send_c_store(make_radiograph()).Status == Status.SUCCESS
+        assert still_serves(receiving)
+        assert silent.recv(4096)[0] == ABORT
+        assert other.send_c_store(make_radiograph()).Status == Status.SUCCESS
+
+
+def test_association_that_spoke_just_now_keeps_its_place(receiving: Site) -> None:
+    receiving.receiver.server.ae.maximum_associations = 1
+    with receiving.association() as busy, receiving.connection() as late:
+        late.sendall(association_request())
+        assert late.recv(4096)[:1] == b"\x03"
+        assert busy.send_c_store(make_radiograph()).Status == Status.SUCCESS
+
+
+def test_silent_peer_that_does_not_hear_its_abort_gives_its_place_too(
+    receiving: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(places, "GRANTED_SECONDS", 0)
+    receiving.receiver.server.ae.maximum_associations = 1
+    with receiving.connection() as deaf:
+        deaf.sendall(association_request())
+        assert deaf.recv(4096)[0] == ACCEPT
+        assert still_serves(receiving)
 
 
 def test_release_is_answered(receiving: Site) -> None:
