@@ -9,6 +9,7 @@ import numpy as np
 from sqlalchemy.orm import Session
 
 from worklist import clock
+from worklist.dicom.name_words import turns
 from worklist.tables import (
     Analysis,
     AnalysisState,
@@ -26,10 +27,11 @@ from worklist.tables import (
     Scope,
     Series,
     Study,
+    StudyName,
     User,
 )
 from worklist.triage.policy import current_policy
-from worklist.triage.ranking import rank_key
+from worklist.triage.ranking import due_key, rank_key
 
 _numbers = count(1)
 IN_CHARGE = (ClassifierState.CHAMPION, ClassifierState.RETIRED)
@@ -68,6 +70,7 @@ def make_study(
         "result": Result.WAITING if probability is None else Result.SCORED,
         "result_version": 0 if probability is None else 1,
         "rank_key": rank_key(received_at, probability, priority, policy=current_policy(session)),
+        "due_key": due_key(values.get("received_at", received_at), priority, policy=current_policy(session)),
         "reading_state": ReadingState.UNREAD,
         "is_open": True,
     }
@@ -75,6 +78,7 @@ def make_study(
     series = Series(study=study, series_instance_uid=f"{study.study_instance_uid}.1", modality="DX")
     session.add_all([study, series])
     session.flush()
+    session.add_all(StudyName(study_id=study.id, words=each) for each in turns(study.patient_name_folded))
     for _ in range(images):
         make_instance(session, series, needs_analysis=study.result == Result.WAITING)
     return study

@@ -11,6 +11,7 @@ from web import (
     classifiers,
     errors,
     health,
+    list_choices,
     pixels,
     quarantine,
     security,
@@ -26,7 +27,7 @@ from worklist.errors import Invalid
 from worklist.settings import Settings
 
 SCREENS = (
-    *(account, worklist_page, study, pixels, health, stow),
+    *(account, worklist_page, list_choices, study, pixels, health, stow),
     *(administration, quarantine, sources, classifiers, training, accounts),
 )
 

@@ -17,7 +17,7 @@ from worklist.intake.identity import SetAside
 from worklist.receiver import ownership
 from worklist.tables import Quarantined, QuarantineKind, Resolution, Study
 from worklist.triage.display import preview
-from worklist.triage.policy import first_rank_key
+from worklist.triage.policy import first_place
 
 bp = Blueprint("quarantine", __name__, url_prefix="/admin/quarantine")
 
@@ -101,7 +101,7 @@ def file(quarantined_id: int) -> ResponseReturnValue:
             quarantined_id,
             who=security.person().username,
             note=request.form.get("note", ""),
-            first_rank_key=first_rank_key,
+            first_place=first_place,
             owner=ownership.own_name(),
         )
     flash(f"Filed in study {registered.study_id}. Its readers are warned of what contradicts.")
@@ -118,7 +118,7 @@ def check(quarantined_id: int) -> ResponseReturnValue:
                 session,
                 quarantined_id,
                 who=security.person().username,
-                first_rank_key=first_rank_key,
+                first_place=first_place,
                 owner=ownership.own_name(),
             )
         flash("Nothing contradicts any more: it is filed in its study.")

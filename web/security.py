@@ -1,6 +1,6 @@
 """Who may see what: sign-in required by default, roles, forged requests, response headers."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import wraps
 from typing import Any, ClassVar, ParamSpec, TypeVar
@@ -54,6 +54,7 @@ class Person:
     role: Role
     must_change_password: bool
     session_epoch: int
+    preferences: Mapping[str, Any]
 
     is_authenticated: ClassVar[bool] = True
     is_active: ClassVar[bool] = True
@@ -192,6 +193,7 @@ def _person(user: User) -> Person:
         role=user.role,
         must_change_password=user.must_change_password,
         session_epoch=user.session_epoch,
+        preferences=user.preferences,
     )
 
 

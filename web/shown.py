@@ -62,7 +62,12 @@ def age(birth_date: str) -> str:
 
 def waited(since: datetime) -> str:
     """Return how long ago a time is, as the list says it; ``worklist_page.js`` goes on counting."""
-    minutes = max(clock.now() - since, timedelta()) // timedelta(minutes=1)
+    return duration(clock.now() - since)
+
+
+def duration(length: timedelta) -> str:
+    """Return a length of time in the largest units that matter; nothing is shorter than none."""
+    minutes = max(length, timedelta()) // timedelta(minutes=1)
     if minutes < 60:
         return f"{minutes} min"
     if minutes < 48 * 60:

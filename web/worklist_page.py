@@ -1,7 +1,9 @@
 """The ranked list: the page, and the fragment that keeps it up to date."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from enum import StrEnum
 from typing import Any, TypeVar
 
@@ -10,12 +12,14 @@ from flask.typing import ResponseReturnValue
 from werkzeug.datastructures import MultiDict
 
 from web import security
-from worklist import archive, database, settings
+from web.shown import duration
+from worklist import archive, clock, database, settings
 from worklist.errors import Invalid, Unavailable
 from worklist.reading.first_opinion import READERS
 from worklist.tables import Attention, BodyPart, Result
-from worklist.triage import ranked_list
-from worklist.triage.ranked_list import COUNT_LIMIT, Counts, Filters, RankedPage
+from worklist.triage import ranked_list, saved_views
+from worklist.triage.ranked_list import COUNT_LIMIT, Counts, Due, Filters, RankedPage, RankedRow
+from worklist.triage.saved_views import View
 
 bp = Blueprint("worklist_page", __name__)
 
@@ -42,7 +46,21 @@ RESULTS = {
     Result.OUT_OF_SCOPE: "Out of scope",
     Result.NO_CLASSIFIER: "No classifier",
 }
-WORDS = {"states": STATES, "attentions": ATTENTIONS, "results": RESULTS, "parts": tuple(BodyPart)}
+DUES = {Due.LATE: "Late", Due.HOUR: "Within the hour"}
+WORDS = {"states": STATES, "attentions": ATTENTIONS, "results": RESULTS, "dues": DUES, "parts": tuple(BodyPart)}
+
+# The columns that a person can leave out; place, score, flag, patient and state are always there.
+COLUMNS = {
+    "id": "Patient ID",
+    "accession": "Accession number",
+    "part": "Body part",
+    "studied": "Study date",
+    "images": "Images",
+    "waiting": "Waiting",
+    "why": "Why here",
+}
+USUAL_COLUMNS = ("id", "part", "images", "waiting", "why")
+SOON = timedelta(hours=1)
 
 
 @dataclass(frozen=True)
@@ -62,17 +80,22 @@ class Shown:
     counts: Counts
     trouble: str = ""
     is_hidden: bool = False
+    columns: Sequence[str] = USUAL_COLUMNS
+    views: Sequence[View] = ()
 
     @property
     def version(self) -> str:
         """A short name of what is shown, without waiting times; the same as long as nothing changed."""
-        return hashlib.sha256(repr((self.page, self.counts, bool(self.trouble))).encode()).hexdigest()[:16]
+        shown = (self.page, self.counts, bool(self.trouble), self.columns)
+        return hashlib.sha256(repr(shown).encode()).hexdigest()[:16]
 
 
 @bp.get("/")
 def page() -> ResponseReturnValue:
     """Show the ranked list."""
-    return render_template("worklist_page/page.html", shown=_shown(), words=WORDS)
+    return render_template(
+        "worklist_page/page.html", shown=_shown(with_views=True), words=WORDS, columns=COLUMNS
+    )
 
 
 @bp.get("/rows")
@@ -81,7 +104,7 @@ def rows() -> ResponseReturnValue:
     shown = _shown()
     if request.args.get("v") == shown.version:
         return "", 204
-    return render_template("worklist_page/rows.html", shown=shown, words=WORDS)
+    return render_template("worklist_page/rows.html", shown=shown, words=WORDS, columns=COLUMNS)
 
 
 def filters_from(arguments: "MultiDict[str, str]") -> Filters:
@@ -97,6 +120,7 @@ def filters_from(arguments: "MultiDict[str, str]") -> Filters:
         body_part=_word(BodyPart, arguments, "part"),
         attention=_word(Attention, arguments, "attention"),
         result=_word(Result, arguments, "result"),
+        due=_word(Due, arguments, "due"),
         search=arguments.get("q", "").strip(),
     )
 
@@ -108,14 +132,16 @@ def query_of(filters: Filters) -> dict[str, str]:
         "part": filters.body_part,
         "attention": filters.attention,
         "result": filters.result,
+        "due": filters.due,
         "q": filters.search,
     }
     return {name: str(value) for name, value in values.items() if value}
 
 
-def _shown() -> Shown:
+def _shown(*, with_views: bool = False) -> Shown:
+    person = security.person()
     # In anti-bias mode readers see the order, and not what it comes from.
-    is_hidden = settings.current().anti_bias and security.person().role in READERS
+    is_hidden = settings.current().anti_bias and person.role in READERS
     filters = filters_from(request.args)
     if is_hidden:
         filters = replace(filters, attention=None)
@@ -124,9 +150,21 @@ def _shown() -> Shown:
     with database.reading() as session:
         found = ranked_list.ranked_page(session, filters, after=after, limit=PAGE_ROWS)
         counts = ranked_list.counts(session)
+        views = saved_views.views(session, person.id, person.role) if with_views else ()
     query = query_of(filters)
     place = {**query, "after": after, "page": str(number)} if after else query
-    return Shown(filters, query, place, (number - 1) * PAGE_ROWS + 1, found, counts, _trouble(), is_hidden)
+    return Shown(
+        filters,
+        query,
+        place,
+        (number - 1) * PAGE_ROWS + 1,
+        found,
+        counts,
+        trouble=_trouble(),
+        is_hidden=is_hidden,
+        columns=person.preferences.get("columns", USUAL_COLUMNS),
+        views=views,
+    )
 
 
 def _trouble() -> str:
@@ -147,6 +185,24 @@ def _one_of(allowed: Any, value: str, name: str) -> str:
     if value not in allowed:
         raise Invalid(f"The list has no {name} {value!r}; it knows {', '.join(allowed)}.")
     return value
+
+
+@bp.app_template_filter()
+def due_words(row: RankedRow) -> str:
+    """Say how a study stands to its deadline; ``worklist_page.js`` goes on counting."""
+    over = (row.read_at or clock.now()) - row.due_at
+    if row.read_at is not None:
+        return "read in time" if over <= timedelta() else f"read {duration(over)} late"
+    return f"{duration(over)} late" if over > timedelta() else f"due in {duration(-over)}"
+
+
+@bp.app_template_filter()
+def due_state(row: RankedRow) -> str:
+    """Return ``late``, ``soon`` or ``ok``."""
+    left = row.due_at - (row.read_at or clock.now())
+    if left < timedelta():
+        return "late"
+    return "soon" if left < SOON and row.read_at is None else "ok"
 
 
 @bp.app_template_filter()

@@ -48,6 +48,8 @@ ACTIONS = (
     "user.switched",
     "user.unlocked",
     "ranking.changed",
+    "view.saved",
+    "view.removed",
     "classifier.registered",
     "classifier.in_shadow",
     "classifier.promoted",

@@ -96,6 +96,8 @@ def started(data: Path) -> Iterator[Site]:
     preparation.prepare_database(kept)
     programs = [program for program in run.programs(data, settings.current(), kept) if program.name in PROGRAMS]
     supervisor = Supervisor(data / "run", programs, settings.child_environment())
+    # What this process sent jobs to before is another site's broker.
+    jobs.producer.cache_clear()
     supervisor.start()
     try:
         site = Site(supervisor, kept.password)
@@ -103,6 +105,7 @@ def started(data: Path) -> Iterator[Site]:
         yield site
     finally:
         supervisor.stop()
+        jobs.producer.cache_clear()
 
 
 def wait_until(is_true: Callable[[], bool], what: str, seconds: float) -> None:

@@ -13,7 +13,7 @@ from worklist.intake import quarantine
 from worklist.intake.identity import SetAside
 from worklist.intake.register import register
 from worklist.tables import Source
-from worklist.triage.policy import first_rank_key
+from worklist.triage.policy import first_place
 
 PATIENT = "OTHER^Otto"
 # Without them the pixels of an image cannot be read.
@@ -41,7 +41,7 @@ def receive(ae_title: str, address: str, **values: object) -> int | None:
         source = session.scalars(named).one_or_none()
     try:
         with database.transaction() as session:
-            register(session, header, kept, source=source, first_rank_key=first_rank_key)
+            register(session, header, kept, source=source, first_place=first_place)
     except SetAside as why:
         aside = archive.quarantine(kept)
         with database.transaction() as session:

@@ -8,6 +8,8 @@ const search = document.querySelector("#search");
 const pendingButton = document.querySelector("#pending");
 const connection = document.querySelector("#connection");
 const keys = document.querySelector("#keys");
+const dialogs = [...document.querySelectorAll("dialog")];
+const SOON_MS = 3_600_000;
 
 let pending = null; // the newest list that the reader has not taken over yet
 let selectedId = null;
@@ -48,6 +50,13 @@ function countWaiting(root) {
     const text = waited(now - new Date(time.dateTime).getTime());
     if (time.textContent !== text) time.textContent = text;
   }
+  for (const time of root.querySelectorAll("time[data-due]")) tellDue(time, new Date(time.dateTime).getTime() - now);
+}
+
+function tellDue(time, left) {
+  const text = left < 0 ? `${waited(-left)} late` : `due in ${waited(left)}`;
+  if (time.textContent !== text) time.textContent = text;
+  time.parentElement.className = `due ${left < 0 ? "late" : left < SOON_MS ? "soon" : "ok"}`;
 }
 
 // ---- Rows and the selection ------------------------------------------------------------------------------
@@ -262,11 +271,13 @@ const ACTIONS = {
   n: () => follow("a[rel=next]"),
   p: previousPage,
   "?": () => keys.showModal(),
+  v: () => document.querySelector("#views").showModal(),
+  c: () => document.querySelector("#columns").showModal(),
   Escape: drop,
 };
 
 document.addEventListener("keydown", (event) => {
-  if (event.ctrlKey || event.altKey || event.metaKey || keys.open) return;
+  if (event.ctrlKey || event.altKey || event.metaKey || dialogs.some((one) => one.open)) return;
   const element = event.target;
   if (element.matches("input, select, textarea")) {
     if (event.key === "Escape") element.blur();
@@ -300,7 +311,10 @@ list.addEventListener("pointerleave", () => {
   settle();
 });
 pendingButton.addEventListener("click", () => pending && swap(pending));
-document.querySelector("#show-keys").addEventListener("click", () => keys.showModal());
+document.querySelector("#show-keys").addEventListener("click", ACTIONS["?"]);
+document.querySelector(".choices").hidden = false;
+document.querySelector("#show-views").addEventListener("click", ACTIONS.v);
+document.querySelector("#show-columns").addEventListener("click", ACTIONS.c);
 
 // ---- Filters: applied at once, and only those that filter stand in the address ----------------------------
 

@@ -133,19 +133,26 @@ worklist.add_command(source)
 @click.option("--tau-minutes", type=click.FloatRange(min=0), help="Minutes of waiting worth one unit of logit.")
 @click.option("--stat-minutes", type=click.FloatRange(min=0), help="Minutes of waiting that STAT is worth.")
 @click.option("--high-minutes", type=click.FloatRange(min=0), help="Minutes of waiting that HIGH is worth.")
-def ranking(tau_minutes: float | None, stat_minutes: float | None, high_minutes: float | None) -> None:
-    """Show the ranking policy, or change it and give every waiting study its new place."""
+@click.option("--stat-due-minutes", type=click.FloatRange(min=0), help="Minutes in which STAT should be read.")
+@click.option("--high-due-minutes", type=click.FloatRange(min=0), help="Minutes in which HIGH should be read.")
+@click.option("--routine-due-minutes", type=click.FloatRange(min=0), help="Minutes in which others should be.")
+def ranking(**minutes: float | None) -> None:
+    """Show the ranking policy, or change it and give every waiting study its new place and deadline."""
     with database.transaction() as session:
         old = policy.current_policy(session)
         new = Policy(
-            tau=_minutes(tau_minutes, old.tau),
-            stat_bonus=_minutes(stat_minutes, old.stat_bonus),
-            high_bonus=_minutes(high_minutes, old.high_bonus),
+            tau=_minutes(minutes["tau_minutes"], old.tau),
+            stat_bonus=_minutes(minutes["stat_minutes"], old.stat_bonus),
+            high_bonus=_minutes(minutes["high_minutes"], old.high_bonus),
+            stat_due=_minutes(minutes["stat_due_minutes"], old.stat_due),
+            high_due=_minutes(minutes["high_due_minutes"], old.high_due),
+            routine_due=_minutes(minutes["routine_due_minutes"], old.routine_due),
         )
         if new != old:
             click.echo(f"{policy.change_policy(session, new, WHO)} waiting studies have their new place.")
     click.echo(
-        f"One unit of logit is worth {new.tau}, STAT {new.stat_bonus}, HIGH {new.high_bonus} of waiting."
+        f"One unit of logit is worth {new.tau}, STAT {new.stat_bonus}, HIGH {new.high_bonus} of waiting.\n"
+        f"STAT is due {new.stat_due}, HIGH {new.high_due}, all else {new.routine_due} after it came."
     )
 
 

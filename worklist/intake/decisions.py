@@ -12,7 +12,7 @@ from worklist.errors import Conflict, Invalid, NotFound
 from worklist.intake import contradictions, quarantine
 from worklist.intake.identity import SetAside
 from worklist.intake.register import Registered, register
-from worklist.intake.studies import FirstRankKey
+from worklist.intake.studies import FirstPlace
 from worklist.tables import Instance, Quarantined, QuarantineKind, QuarantineState, Resolution, Series
 
 LONGEST_NOTE = 500
@@ -20,7 +20,7 @@ SHARED_INSTANCE = "An image of this study is in another study too, under the sam
 
 
 def file_in_study(
-    session: Session, quarantined_id: int, *, who: str, note: str, first_rank_key: FirstRankKey, owner: str
+    session: Session, quarantined_id: int, *, who: str, note: str, first_place: FirstPlace, owner: str
 ) -> Registered:
     """File an image in the study it names, although it contradicts what is known.
 
@@ -42,7 +42,7 @@ def file_in_study(
     if row.kind is QuarantineKind.UNREADABLE:
         raise Invalid("This file cannot be understood, so no study can be found for it: discard it.")
     note = _checked(note)
-    registered = _register(session, row, first_rank_key, owner, is_decided=True)
+    registered = _register(session, row, first_place, owner, is_decided=True)
     if row.kind is QuarantineKind.OTHER_STUDY:
         _warn_of_shared_instance(session, row.sop_instance_uid)
     _decide(session, row, Resolution.FILED, who=who, note=note)
@@ -52,7 +52,7 @@ def file_in_study(
 
 
 def check_again(
-    session: Session, quarantined_id: int, *, who: str, first_rank_key: FirstRankKey, owner: str
+    session: Session, quarantined_id: int, *, who: str, first_place: FirstPlace, owner: str
 ) -> Registered:
     """File an image in its study if nothing contradicts any more.
 
@@ -71,7 +71,7 @@ def check_again(
         If somebody has decided already.
     """
     row = _undecided(session, quarantined_id)
-    registered = _register(session, row, first_rank_key, owner, is_decided=False)
+    registered = _register(session, row, first_place, owner, is_decided=False)
     _decide(session, row, Resolution.FITS, who=who, note="")
     about = ("quarantined", row.id)
     audit.record(session, who, "quarantine.checked", about=about, study_id=registered.study_id)
@@ -121,7 +121,7 @@ def _decide(session: Session, row: Quarantined, resolution: Resolution, *, who: 
 
 
 def _register(
-    session: Session, row: Quarantined, first_rank_key: FirstRankKey, owner: str, *, is_decided: bool
+    session: Session, row: Quarantined, first_place: FirstPlace, owner: str, *, is_decided: bool
 ) -> Registered:
     """Register the file from a place outside of the quarantine, and empty its place there after the commit."""
     header, held_path = _header(session, row), row.file_path
@@ -132,7 +132,7 @@ def _register(
             header,
             kept,
             source=row.source,
-            first_rank_key=first_rank_key,
+            first_place=first_place,
             is_decided=is_decided,
         )
         row.file_path = session.scalars(

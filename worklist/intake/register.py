@@ -15,7 +15,7 @@ from worklist.intake import contradictions, studies
 from worklist.intake.identity import WrongStudy
 from worklist.intake.scope import Judgement, judge
 from worklist.intake.sources import Sending
-from worklist.intake.studies import WHO, FirstRankKey, HeldStudy
+from worklist.intake.studies import WHO, FirstPlace, HeldStudy
 from worklist.tables import Instance, Scope, Series, Source
 
 REPLACED = "Replaced by a later version of the same image."
@@ -57,7 +57,7 @@ def register(
     kept: Kept,
     *,
     source: Sending | Source | None,
-    first_rank_key: FirstRankKey,
+    first_place: FirstPlace,
     is_decided: bool = False,
 ) -> Registered:
     """Make the rows of a kept file, and ask for its analysis.
@@ -66,7 +66,7 @@ def register(
     ----------
     source
         Who sent it; None for a file that was found in the archive without rows.
-    first_rank_key
+    first_place
         What gives a new study its place in the list; handed in, because features are blind to each other.
     is_decided
         An administrator has decided that it belongs to the study it names, whatever contradicts.
@@ -79,9 +79,7 @@ def register(
         If the image names another patient than its study.
     """
     received_at = clock.now()
-    study = studies.find_or_add_study(
-        session, header, received_at, source=source, first_rank_key=first_rank_key
-    )
+    study = studies.find_or_add_study(session, header, received_at, source=source, first_place=first_place)
     versions, elsewhere = _versions(session, header, study)
     same = next((row for row in versions if row.sha256 == kept.sha256), None)
     if same is not None:

@@ -1,27 +1,28 @@
 """The study row: made once, filled in by its instances, re-opened by late images."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import bindparam, insert, select, update
 from sqlalchemy.orm import Session
 
 from worklist import audit
 from worklist.dicom.header import InstanceHeader
+from worklist.dicom.name_words import turns
 from worklist.intake.identity import Identity, doubts, is_other_patient
 from worklist.intake.insertion import insert_unless_there
 from worklist.intake.scope import Judgement
 from worklist.intake.sources import Sending
-from worklist.tables import BodyPart, ClinicalPriority, ReadingState, Result, Scope, Source, Study
+from worklist.tables import BodyPart, ClinicalPriority, ReadingState, Result, Scope, Source, Study, StudyName
 
 WHO = "receiver"
 HELD = "worklist.held_studies"
 """Key of the studies that a transaction has locked already, by UID: several of its images may be theirs."""
 
-FirstRankKey = Callable[[Session, datetime, str], int]
-"""(session, received_at, clinical_priority) → the rank key of a study without a probability."""
+FirstPlace = Callable[[Session, datetime, str], Mapping[str, int]]
+"""(session, received_at, clinical_priority) → the columns that place a study without a probability."""
 
 # Column of the study ← attribute of the header; the first instance that has a value gives it.
 _FILLED_IN = {
@@ -91,6 +92,7 @@ LOCKED = (
     .where(Study.study_instance_uid == bindparam("uid"))
     .with_for_update()
 )
+NAMED = insert(StudyName)
 CHANGED = update(Study).where(Study.id == bindparam("of_study"))
 
 
@@ -100,24 +102,35 @@ def find_or_add_study(
     received_at: datetime,
     *,
     source: Sending | Source | None,
-    first_rank_key: FirstRankKey,
+    first_place: FirstPlace,
 ) -> HeldStudy:
     """Return the study of an instance, locked until the transaction ends."""
     held: dict[str, HeldStudy] = session.info.setdefault(HELD, {})
     study = held.get(header.study_instance_uid)
+    is_new = False
     if study is None:
         study = _locked(session, header.study_instance_uid)
     if study is None:
         priority = _clinical_priority(header, source)
-        rank_key = first_rank_key(session, received_at, priority)
+        place = first_place(session, received_at, priority)
         # Another association may bring the first image of the same study at this moment.
-        insert_unless_there(session, Study, _first_values(header, received_at, priority, rank_key))
+        values = _first_values(header, received_at, priority, place)
+        is_new = insert_unless_there(session, Study, values) is not None
         study = _locked(session, header.study_instance_uid)
     if study is None:
         raise LookupError("The study that was just inserted is gone.")
     held[header.study_instance_uid] = study
     _fill_in(study, header)
+    if is_new or study.patient_name_folded != study.saved["patient_name_folded"]:
+        _note_name(session, study)
     return study
+
+
+def _note_name(session: Session, study: HeldStudy) -> None:
+    """Let a search find the study by each word of its patient's name."""
+    rows = [{"study_id": study.id, "words": words} for words in turns(study.patient_name_folded)]
+    if rows:
+        session.connection().execute(NAMED, rows)
 
 
 def _locked(session: Session, study_instance_uid: str) -> HeldStudy | None:
@@ -165,14 +178,14 @@ def warn(study: HeldStudy, sentence: str) -> None:
 
 
 def _first_values(
-    header: InstanceHeader, received_at: datetime, priority: ClinicalPriority, rank_key: int
+    header: InstanceHeader, received_at: datetime, priority: ClinicalPriority, place: Mapping[str, int]
 ) -> dict[str, object]:
     return {
         "study_instance_uid": header.study_instance_uid,
         "clinical_priority": priority,
         "received_at": received_at,
         "last_received_at": received_at,
-        "rank_key": rank_key,
+        **place,
         **{column: getattr(header, attribute) for column, attribute in _FILLED_IN.items()},
     }
 

@@ -14,7 +14,7 @@ from worklist.intake.register import Registered, register
 from worklist.intake.sources import Sending
 from worklist.receiver.group_commit import GroupCommit
 from worklist.tables import Source
-from worklist.triage.policy import first_rank_key
+from worklist.triage.policy import first_place
 
 log = logs.logger(__name__)
 
@@ -120,7 +120,7 @@ def _register_group(session: Session, files: Sequence[_File]) -> list[Registered
     for number, file in sorted(enumerate(files), key=lambda item: item[1].header.study_instance_uid):
         source = known[file.sender]
         header = _header_by(source, file)
-        registered[number] = register(session, header, file.kept, source=source, first_rank_key=first_rank_key)
+        registered[number] = register(session, header, file.kept, source=source, first_place=first_place)
     return [registered[number] for number in range(len(files))]
 
 

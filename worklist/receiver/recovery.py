@@ -18,7 +18,7 @@ from worklist.intake.register import register
 from worklist.receiver import ownership
 from worklist.receiver.ownership import Dead
 from worklist.tables import Instance, Quarantined
-from worklist.triage.policy import first_rank_key
+from worklist.triage.policy import first_place
 
 log = logs.logger(__name__)
 
@@ -96,7 +96,7 @@ def _adopt(kept: Kept) -> None:
     try:
         header = read_header(archive.path_of(kept.file_path))
         with database.transaction() as session:
-            registered = register(session, header, kept, source=None, first_rank_key=first_rank_key)
+            registered = register(session, header, kept, source=None, first_place=first_place)
         log.warning("file without rows adopted", file=kept.file_path, instance=registered.instance_id)
     except (Conflict, Invalid) as error:
         aside = archive.quarantine(kept)

@@ -1,6 +1,6 @@
 """Rows and relations only, one file per family; the rules live in the features."""
 
-from worklist.tables.account import Role, User
+from worklist.tables.account import Role, SavedView, User
 from worklist.tables.analysis import Analysis, AnalysisState
 from worklist.tables.audit import AuditEvent
 from worklist.tables.classifier import Calibration, ClassifierState, ClassifierVersion, OperatingPoint
@@ -20,6 +20,7 @@ from worklist.tables.study import (
     Scope,
     Series,
     Study,
+    StudyName,
 )
 from worklist.tables.training import TrainingEvent, TrainingRun, TrainingState
 from worklist.tables.vocabulary import CommitmentState, StepState
@@ -52,11 +53,13 @@ __all__ = [
     "Resolution",
     "Result",
     "Role",
+    "SavedView",
     "Scope",
     "Series",
     "Source",
     "StepState",
     "Study",
+    "StudyName",
     "TrainingEvent",
     "TrainingRun",
     "TrainingState",

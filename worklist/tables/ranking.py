@@ -9,7 +9,7 @@ from worklist.database import Base
 
 
 class RankingPolicy(Base):
-    """How many seconds of waiting one unit of logit, and each clinical priority, are worth."""
+    """How many seconds of waiting one unit of logit, and each clinical priority, are worth and may take."""
 
     __tablename__ = "ranking_policy"
     __table_args__ = (
@@ -22,5 +22,8 @@ class RankingPolicy(Base):
     tau_seconds: Mapped[float]
     stat_bonus_seconds: Mapped[float]
     high_bonus_seconds: Mapped[float]
+    stat_due_seconds: Mapped[float] = mapped_column(server_default="3600")
+    high_due_seconds: Mapped[float] = mapped_column(server_default="14400")
+    routine_due_seconds: Mapped[float] = mapped_column(server_default="86400")
     set_at: Mapped[datetime]
     set_by: Mapped[str] = mapped_column(String(64))

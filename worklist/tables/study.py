@@ -27,6 +27,7 @@ __all__ = [
     "Scope",
     "Series",
     "Study",
+    "StudyName",
 ]
 
 # Searches by prefix are range comparisons, which need the order of code points in both engines.
@@ -46,8 +47,8 @@ def _open_index(name: str, *columns: str) -> Index:
 class Study(Base):
     """All images of one request: the row of the list.
 
-    ``rank_key`` is the stored place in the list in milliseconds (``triage/ranking.py``); ``is_open`` says that
-    it still waits for its reader.
+    ``rank_key`` is the stored place in the list and ``due_key`` the time by which it should be read, both in
+    milliseconds since 1970 (``triage/ranking.py``); ``is_open`` says that it still waits for its reader.
     """
 
     __tablename__ = "study"
@@ -65,8 +66,9 @@ class Study(Base):
         _open_index("ix_study_open_scored_by", "scored_by_id"),
         # ranked_list: read studies, by state.
         Index("ix_study_state_rank", "reading_state", "rank_key", "id"),
-        # ranked_list: search by prefix of name, patient ID, accession number.
-        Index("ix_study_name", "patient_name_folded", "id"),
+        # ranked_list: the open list by deadline, and what is late.
+        _open_index("ix_study_open_due", "due_key", "id"),
+        # ranked_list: search by prefix of patient ID, accession number.
         Index("ix_study_patient_id", "patient_id", "id"),
         Index("ix_study_accession", "accession_number", "id"),
         # assembly: studies that may have become complete.
@@ -114,6 +116,7 @@ class Study(Base):
     scored_by_id: Mapped[int | None]
 
     rank_key: Mapped[int] = mapped_column(BigInteger)
+    due_key: Mapped[int] = mapped_column(BigInteger, server_default="0")
     reading_state: Mapped[ReadingState] = mapped_column(by_value(ReadingState), default=ReadingState.UNREAD)
     is_open: Mapped[bool] = mapped_column(default=True)
     read_at: Mapped[datetime | None]
@@ -121,6 +124,17 @@ class Study(Base):
     series: Mapped[list["Series"]] = relationship(
         back_populates="study", lazy="raise", order_by="Series.id", passive_deletes=True
     )
+
+
+class StudyName(Base):
+    """A patient's name, begun at each of its words: what a search by name looks at."""
+
+    __tablename__ = "study_name"
+    # ranked_list: search by prefix of any word of a name.
+    __table_args__ = (Index("ix_study_name_words", "words", "study_id"),)
+
+    study_id: Mapped[int] = mapped_column(ForeignKey("study.id", ondelete="CASCADE"), primary_key=True)
+    words: Mapped[str] = mapped_column(_searched(324), primary_key=True)
 
 
 class Series(Base):

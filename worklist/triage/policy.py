@@ -1,5 +1,6 @@
 """The ranking policy in force, and what happens to the waiting studies when it changes."""
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from sqlalchemy import select, update
@@ -8,7 +9,9 @@ from sqlalchemy.orm import Session
 from worklist import audit, clock
 from worklist.errors import Invalid
 from worklist.tables import RankingPolicy, Study
-from worklist.triage.ranking import Policy, rank_key
+from worklist.triage.ranking import Policy, due_key, rank_key
+
+DURATIONS = ("tau", "stat_bonus", "high_bonus", "stat_due", "high_due", "routine_due")
 
 
 def current_policy(session: Session) -> Policy:
@@ -16,11 +19,7 @@ def current_policy(session: Session) -> Policy:
     row = session.scalars(select(RankingPolicy).order_by(RankingPolicy.id.desc()).limit(1)).first()
     if row is None:
         return Policy()
-    return Policy(
-        tau=timedelta(seconds=row.tau_seconds),
-        stat_bonus=timedelta(seconds=row.stat_bonus_seconds),
-        high_bonus=timedelta(seconds=row.high_bonus_seconds),
-    )
+    return Policy(**{name: timedelta(seconds=getattr(row, f"{name}_seconds")) for name in DURATIONS})
 
 
 def change_policy(session: Session, policy: Policy, who: str) -> int:
@@ -29,17 +28,14 @@ def change_policy(session: Session, policy: Policy, who: str) -> int:
     Raises
     ------
     Invalid
-        If a duration is negative, or STAT is worth less than HIGH.
+        If a duration is negative, STAT is worth less than HIGH, or may wait longer.
     """
     if policy.tau < timedelta() or not policy.stat_bonus >= policy.high_bonus >= timedelta():
         raise Invalid("Waiting times of a ranking policy are zero or more, and STAT is worth at least HIGH.")
-    row = RankingPolicy(
-        tau_seconds=policy.tau.total_seconds(),
-        stat_bonus_seconds=policy.stat_bonus.total_seconds(),
-        high_bonus_seconds=policy.high_bonus.total_seconds(),
-        set_at=clock.now(),
-        set_by=who,
-    )
+    if not policy.routine_due >= policy.high_due >= policy.stat_due > timedelta():
+        raise Invalid("STAT is due after more than zero, HIGH not before STAT, ROUTINE not before HIGH.")
+    seconds = {f"{name}_seconds": getattr(policy, name).total_seconds() for name in DURATIONS}
+    row = RankingPolicy(**seconds, set_at=clock.now(), set_by=who)
     session.add(row)
     session.flush()
     count = _rekey_open(session, policy)
@@ -48,17 +44,19 @@ def change_policy(session: Session, policy: Policy, who: str) -> int:
         who,
         "ranking.changed",
         about=("ranking_policy", row.id),
-        tau_seconds=row.tau_seconds,
-        stat_bonus_seconds=row.stat_bonus_seconds,
-        high_bonus_seconds=row.high_bonus_seconds,
+        **seconds,
         studies=count,
     )
     return count
 
 
-def first_rank_key(session: Session, received_at: datetime, clinical_priority: str) -> int:
-    """Return the rank key of a study that has just arrived and has no probability yet."""
-    return rank_key(received_at, None, clinical_priority, policy=current_policy(session))
+def first_place(session: Session, received_at: datetime, clinical_priority: str) -> Mapping[str, int]:
+    """Return the columns that place a study which has just arrived and has no probability yet."""
+    policy = current_policy(session)
+    return {
+        "rank_key": rank_key(received_at, None, clinical_priority, policy=policy),
+        "due_key": due_key(received_at, clinical_priority, policy=policy),
+    }
 
 
 def _rekey_open(session: Session, policy: Policy) -> int:
@@ -66,7 +64,11 @@ def _rekey_open(session: Session, policy: Policy) -> int:
     # Locked, so that a probability which is just being stored cannot get a key of the former policy.
     waiting = select(*columns).where(Study.is_open).order_by(Study.id).with_for_update()
     keys = [
-        {"id": row.id, "rank_key": rank_key(row.received_at, row[2], row[3], policy=policy)}
+        {
+            "id": row.id,
+            "rank_key": rank_key(row.received_at, row[2], row[3], policy=policy),
+            "due_key": due_key(row.received_at, row[3], policy=policy),
+        }
         for row in session.execute(waiting)
     ]
     if keys:

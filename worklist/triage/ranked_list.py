@@ -2,7 +2,8 @@
 
 import re
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import (
@@ -11,10 +12,8 @@ from sqlalchemy import (
     Row,
     Select,
     String,
-    and_,
     func,
     literal,
-    or_,
     select,
     true,
     tuple_,
@@ -23,7 +22,6 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session
 
 from worklist import clock
-from worklist.dicom.header import folded
 from worklist.errors import Invalid
 from worklist.tables import (
     Attention,
@@ -40,27 +38,36 @@ from worklist.tables import (
     Study,
     User,
 )
+from worklist.triage import study_search
 from worklist.triage.held_back import doubted_count, held_back_count, warning_with
 from worklist.triage.policy import current_policy
 from worklist.triage.ranking import Policy, overtaking_bound, reason
 
 STATES = ("open", "unread", "reading", "deferred", "read")
 COUNT_LIMIT = 1000
-NARROW_SEARCH = 1000
-"""A search that finds fewer studies is cheapest by its own index; one that finds more, in rank order."""
+
+
+class Due(StrEnum):
+    """How a study that waits stands to its deadline."""
+
+    LATE = "late"
+    HOUR = "hour"
 
 
 @dataclass(frozen=True)
 class Filters:
     """What the reader wants to see; everything is combined with *and*.
 
-    ``state`` is one of `STATES`; ``search`` is a prefix of name, patient ID or accession number.
+    ``state`` is one of `STATES`. ``due`` asks for studies that wait and whose time is over, or will be within
+    the hour; they come in the order of their deadlines. ``search`` holds beginnings of the words of a name, in
+    any order, or the beginning of a patient ID or accession number.
     """
 
     state: str = "open"
     body_part: BodyPart | None = None
     attention: Attention | None = None
     result: Result | None = None
+    due: Due | None = None
     search: str = ""
 
 
@@ -76,8 +83,11 @@ class RankedRow:
     sex: str
     body_part: BodyPart | None
     description: str
+    study_date: str
     image_count: int
     received_at: datetime
+    due_at: datetime
+    read_at: datetime | None
     study_probability: float | None
     attention: Attention
     threshold_flagged: float | None
@@ -91,12 +101,12 @@ class RankedRow:
     warning: str
     reason: str
     cannot_be_passed_after: datetime
-    rank_key: int
+    place: int
 
 
 @dataclass(frozen=True)
 class RankedPage:
-    """Rows in rank order; ``after`` is the cursor of the next page, None at the end."""
+    """Rows in order; ``after`` is the cursor of the next page, None at the end."""
 
     rows: tuple[RankedRow, ...]
     after: str | None
@@ -114,6 +124,7 @@ class Counts:
     out_of_scope: int
     reading: int
     deferred: int
+    late: int
 
 
 def ranked_page(session: Session, filters: Filters, *, after: str | None = None, limit: int = 50) -> RankedPage:
@@ -124,14 +135,15 @@ def ranked_page(session: Session, filters: Filters, *, after: str | None = None,
     Invalid
         If the cursor or the state is not one that this list gives.
     """
-    query = _filtered(_rows(), filters, session).order_by(Study.rank_key, Study.id).limit(limit + 1)
+    order = _order(filters)
+    query = _filtered(_rows(), filters, session).order_by(order, Study.id).limit(limit + 1)
     if after is not None:
-        query = query.where(tuple_(Study.rank_key, Study.id) > tuple_(*map(literal, _cursor(after))))
+        query = query.where(tuple_(order, Study.id) > tuple_(*map(literal, _cursor(after))))
     policy = current_policy(session)
     found = session.execute(query).all()
-    rows = tuple(_ranked(row, policy) for row in found[:limit])
+    rows = tuple(_ranked(row, policy, order) for row in found[:limit])
     more = len(found) > limit
-    return RankedPage(rows, f"{rows[-1].rank_key}.{rows[-1].study_id}" if more else None)
+    return RankedPage(rows, f"{rows[-1].place}.{rows[-1].study_id}" if more else None)
 
 
 def counts(session: Session) -> Counts:
@@ -147,6 +159,7 @@ def counts(session: Session) -> Counts:
             _capped(is_open, Study.result == Result.OUT_OF_SCOPE),
             _capped(Study.reading_state == ReadingState.READING),
             _capped(Study.reading_state == ReadingState.DEFERRED),
+            _capped(is_open, Study.due_key < _now_key()),
         )
     ).one()
     return Counts(*row)
@@ -161,15 +174,16 @@ def next_study_id(session: Session, filters: Filters, *, after_study_id: int | N
     waiting = _filtered(select(Study.id), filters, session).where(
         Study.reading_state.in_([ReadingState.UNREAD, ReadingState.DEFERRED]), ~_live_claim().exists()
     )
-    waiting = waiting.order_by(Study.rank_key, Study.id).limit(1)
+    order = _order(filters)
+    waiting = waiting.order_by(order, Study.id).limit(1)
     skipped = None
     if after_study_id is not None:
         waiting = waiting.where(Study.id != after_study_id)
         skipped = session.execute(
-            select(Study.rank_key, Study.id).where(Study.id == after_study_id, Study.is_open)
+            select(order, Study.id).where(Study.id == after_study_id, Study.is_open)
         ).first()
     if skipped is not None:
-        below = waiting.where(tuple_(Study.rank_key, Study.id) > tuple_(*map(literal, skipped)))
+        below = waiting.where(tuple_(order, Study.id) > tuple_(*map(literal, skipped)))
         found: int | None = session.scalars(below).first()
         if found is not None:
             return found
@@ -224,9 +238,8 @@ def _live_claim() -> "Select[Any]":
 def _filtered(query: "Select[Any]", filters: Filters, session: Session) -> "Select[Any]":
     if filters.state not in STATES:
         raise Invalid(f"There is no state {filters.state!r}; the list knows {', '.join(STATES)}.")
-    # Control characters are no part of a name, and PostgreSQL cannot even be asked for some of them.
-    search = "".join(char if char.isprintable() else " " for char in filters.search).strip()
-    is_narrow = bool(search) and _finds_few(session, search)
+    search = study_search.cleaned(filters.search)
+    is_narrow = bool(search) and study_search.finds_few(session, search)
     query = query.where(_in_state(filters.state, is_narrow_search=is_narrow))
     if filters.body_part is not None:
         query = query.where(Study.body_part == filters.body_part)
@@ -234,14 +247,23 @@ def _filtered(query: "Select[Any]", filters: Filters, session: Session) -> "Sele
         query = query.where(Study.attention == filters.attention)
     if filters.result is not None:
         query = query.where(Study.result == filters.result)
+    if filters.due is not None:
+        ahead = timedelta(hours=1) if filters.due is Due.HOUR else timedelta()
+        query = query.where(Study.is_open == true(), Study.due_key < _now_key(ahead))
     if search:
-        query = query.where(_matches(search))
+        query = query.where(
+            Study.id.in_(study_search.found(search)) if is_narrow else study_search.matches(search)
+        )
     return query
 
 
-def _finds_few(session: Session, search: str) -> bool:
-    some = select(literal(1)).select_from(Study).where(_matches(search)).limit(NARROW_SEARCH).subquery()
-    return (session.scalar(select(func.count()).select_from(some)) or 0) < NARROW_SEARCH
+def _order(filters: Filters) -> Any:
+    """Return the column that the list is sorted by."""
+    return Study.rank_key if filters.due is None else Study.due_key
+
+
+def _now_key(ahead: timedelta = timedelta()) -> int:
+    return clock.milliseconds(clock.now() + ahead)
 
 
 def _in_state(state: str, *, is_narrow_search: bool) -> ColumnElement[bool]:
@@ -251,26 +273,6 @@ def _in_state(state: str, *, is_narrow_search: bool) -> ColumnElement[bool]:
         word = type_coerce(Study.reading_state, String).concat("")
         return Study.is_open.is_not(False) if state == "open" else word == state
     return Study.is_open == true() if state == "open" else Study.reading_state == ReadingState(state)
-
-
-def _matches(search: str) -> ColumnElement[bool]:
-    exact = {search, search.upper()}
-    by_number = [
-        _starts_with(column, value) for value in exact for column in (Study.patient_id, Study.accession_number)
-    ]
-    words = folded(search).replace(",", " ").replace("^", " ").split()
-    if not words:
-        return or_(*by_number)
-    by_name = and_(
-        _starts_with(Study.patient_name_folded, words[0]),
-        *(Study.patient_name_folded.contains(word, autoescape=True) for word in words[1:]),
-    )
-    return or_(by_name, *by_number)
-
-
-def _starts_with(column: Any, prefix: str) -> ColumnElement[bool]:
-    # A range uses the plain index in both engines; LIKE would not on SQLite.
-    return and_(column >= prefix, column < prefix + "\U0010ffff")
 
 
 def _capped(*conditions: ColumnExpressionArgument[bool]) -> Any:
@@ -286,7 +288,7 @@ def _cursor(after: str) -> tuple[int, int]:
     return int(place[1]), int(place[2])
 
 
-def _ranked(row: "Row[Any]", policy: Policy) -> RankedRow:
+def _ranked(row: "Row[Any]", policy: Policy, order: Any) -> RankedRow:
     study: Study = row[0]
     return RankedRow(
         study_id=study.id,
@@ -297,8 +299,11 @@ def _ranked(row: "Row[Any]", policy: Policy) -> RankedRow:
         sex=study.sex,
         body_part=study.body_part,
         description=study.description,
+        study_date=study.study_date,
         image_count=row.image_count,
         received_at=study.received_at,
+        due_at=clock.from_milliseconds(study.due_key),
+        read_at=study.read_at,
         study_probability=study.study_probability,
         attention=study.attention,
         threshold_flagged=row.threshold_flagged,
@@ -312,5 +317,5 @@ def _ranked(row: "Row[Any]", policy: Policy) -> RankedRow:
         warning=warning_with(row.held_back, row.doubted, study.warning),
         reason=reason(study.study_probability, study.clinical_priority, policy=policy),
         cannot_be_passed_after=overtaking_bound(study.rank_key, policy),
-        rank_key=study.rank_key,
+        place=getattr(study, order.key),
     )

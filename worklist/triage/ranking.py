@@ -26,15 +26,24 @@ class Policy:
         Waiting time worth one unit of logit; zero is first in, first out.
     stat_bonus, high_bonus : timedelta
         Waiting time that the clinical priority is worth.
+    stat_due, high_due, routine_due : timedelta
+        Time from arrival in which a study of that priority should be read.
     """
 
     tau: timedelta = timedelta(minutes=20)
     stat_bonus: timedelta = timedelta(hours=2)
     high_bonus: timedelta = timedelta(minutes=30)
+    stat_due: timedelta = timedelta(hours=1)
+    high_due: timedelta = timedelta(hours=4)
+    routine_due: timedelta = timedelta(hours=24)
 
     def bonus(self, clinical_priority: str) -> timedelta:
         """Return the waiting time that a clinical priority is worth."""
         return {"STAT": self.stat_bonus, "HIGH": self.high_bonus}.get(clinical_priority, timedelta())
+
+    def allowed(self, clinical_priority: str) -> timedelta:
+        """Return the time from arrival in which a study of a clinical priority should be read."""
+        return {"STAT": self.stat_due, "HIGH": self.high_due}.get(clinical_priority, self.routine_due)
 
 
 def clipped_logit(probability: float | None) -> float:
@@ -61,6 +70,11 @@ def rank_key(
     """
     head_start = policy.tau * clipped_logit(probability) + policy.bonus(clinical_priority)
     return round((received_at - head_start).timestamp() * 1000)
+
+
+def due_key(received_at: datetime, clinical_priority: str, *, policy: Policy) -> int:
+    """Return the time by which a study should be read, as milliseconds since 1970."""
+    return round((received_at + policy.allowed(clinical_priority)).timestamp() * 1000)
 
 
 def overtaking_bound(key: int, policy: Policy) -> datetime:

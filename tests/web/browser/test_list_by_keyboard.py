@@ -81,7 +81,7 @@ def test_search_by_keyboard_stands_in_the_address(studies: list[int], reader: Pa
 
 
 def test_filters_stand_in_the_address_and_going_back_takes_them_off(studies: list[int], reader: Page) -> None:
-    reader.get_by_label("Body part").select_option(label="Hand")
+    reader.locator("select[name=part]").select_option(label="Hand")
     reader.wait_for_url("**/?part=HAND")
     assert order(reader) == [studies[1]]
     reader.get_by_label("State").select_option(label="Deferred")
@@ -93,7 +93,7 @@ def test_filters_stand_in_the_address_and_going_back_takes_them_off(studies: lis
 
     reader.wait_for_url(re.compile(r"/$"))
     assert len(order(reader)) == len(studies)
-    expect(reader.get_by_label("Body part")).to_have_value("")
+    expect(reader.locator("select[name=part]")).to_have_value("")
 
 
 def test_number_keys_are_the_counts(studies: list[int], reader: Page) -> None:
@@ -182,3 +182,31 @@ def test_sign_in_page_has_no_barriers_also_after_a_refusal(visitor: Page) -> Non
     expect(visitor.get_by_role("alert")).to_contain_text("do not fit")
     expect(visitor.locator("#password")).to_be_focused()
     assert violations(visitor) == []
+
+
+def test_a_view_is_kept_and_used_and_columns_chosen_without_the_mouse(reader: Page, live_server: str) -> None:
+    add("WRIST", body_part=BodyPart.WRIST)
+    add("HAND", body_part=BodyPart.HAND)
+    reader.goto(f"{live_server}/?part=HAND")
+    reader.keyboard.press("v")
+    reader.get_by_label("Keep these filters as").focus()
+    reader.keyboard.type("Hands")
+    reader.keyboard.press("Enter")
+    expect(reader.get_by_role("status").filter(has_text="View 'Hands' is kept.")).to_be_visible()
+
+    reader.goto(f"{live_server}/")
+    expect(reader.locator("tr[data-study]")).to_have_count(2)
+    reader.keyboard.press("v")
+    assert violations(reader) == []
+    # The first thing in the dialog has the focus.
+    reader.keyboard.press("Enter")
+    reader.wait_for_url("**/?part=HAND")
+    expect(reader.locator("tr[data-study]")).to_have_count(1)
+
+    reader.keyboard.press("c")
+    assert violations(reader) == []
+    reader.keyboard.press("Tab")
+    reader.keyboard.press("Space")
+    reader.keyboard.press("Enter")
+    expect(reader.get_by_role("columnheader", name="Accession number")).to_be_visible()
+    expect(reader.get_by_role("columnheader", name="Why here")).to_be_visible()

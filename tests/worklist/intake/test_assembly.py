@@ -29,7 +29,11 @@ def receive(quiet_seconds: float | None = None, **values: Any) -> int:
             source = add(session, "CR1", "10.0.0.7", who="test")
             source.quiet_seconds = quiet_seconds
         return register(
-            session, make_header(**values), make_kept(), source=source, first_rank_key=lambda *_: 0
+            session,
+            make_header(**values),
+            make_kept(),
+            source=source,
+            first_place=lambda *_: {"rank_key": 0, "due_key": 0},
         ).study_id
 
 

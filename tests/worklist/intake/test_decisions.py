@@ -12,7 +12,7 @@ from worklist.intake import decisions, held_files, sources
 from worklist.receiver import ownership
 from worklist.settings import Settings
 from worklist.tables import Instance, Quarantined, Resolution, Study
-from worklist.triage.policy import first_rank_key
+from worklist.triage.policy import first_place
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def file_it(session: Session, quarantined_id: int) -> None:
         quarantined_id,
         who="adam",
         note="It is right.",
-        first_rank_key=first_rank_key,
+        first_place=first_place,
         owner=ownership.own_name(),
     )
 

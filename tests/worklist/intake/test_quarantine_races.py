@@ -16,7 +16,7 @@ from worklist.intake.identity import WrongPatient
 from worklist.receiver import ownership, recovery
 from worklist.settings import Settings
 from worklist.tables import Instance, Quarantined, QuarantineState
-from worklist.triage.policy import first_rank_key
+from worklist.triage.policy import first_place
 
 LONG_ENOUGH = 3.0
 """Seconds in which a start that need not wait for anybody is over."""
@@ -71,7 +71,7 @@ def test_receiver_that_starts_leaves_an_image_alone_that_is_being_filed(
             held,
             who="adam",
             note="It is right.",
-            first_rank_key=first_rank_key,
+            first_place=first_place,
             owner=ownership.own_name(),
         )
     start.join()

@@ -30,13 +30,14 @@ from worklist.tables import (
 )
 
 
-def by_arrival(_session: Session, received_at: datetime, clinical_priority: str) -> int:
-    return clock.milliseconds(received_at) - (1000 if clinical_priority == "STAT" else 0)
+def by_arrival(_session: Session, received_at: datetime, clinical_priority: str) -> dict[str, int]:
+    arrival = clock.milliseconds(received_at)
+    return {"rank_key": arrival - (1000 if clinical_priority == "STAT" else 0), "due_key": arrival + 1000}
 
 
 def received(header: InstanceHeader, kept: Kept | None = None, *, source: Source | None = None) -> Registered:
     with database.transaction() as session:
-        return register(session, header, kept or make_kept(), source=source, first_rank_key=by_arrival)
+        return register(session, header, kept or make_kept(), source=source, first_place=by_arrival)
 
 
 def study_of(registered: Registered) -> Study:
@@ -195,7 +196,7 @@ def test_image_filed_by_an_administrator_is_no_conflict_when_it_is_sent_again() 
     received(header)
     kept, elsewhere = make_kept(), make_header(sop_instance_uid=header.sop_instance_uid)
     with database.transaction() as session:
-        register(session, elsewhere, kept, source=None, first_rank_key=by_arrival, is_decided=True)
+        register(session, elsewhere, kept, source=None, first_place=by_arrival, is_decided=True)
     assert received(elsewhere, kept).outcome is Outcome.RESENT
 
 
@@ -288,7 +289,7 @@ def test_source_gives_body_part_and_clinical_priority() -> None:
         session.add(source)
         session.flush()
         registered = register(
-            session, make_header(body_part_examined=""), make_kept(), source=source, first_rank_key=by_arrival
+            session, make_header(body_part_examined=""), make_kept(), source=source, first_place=by_arrival
         )
     study = study_of(registered)
     assert (study.body_part, study.clinical_priority) == (BodyPart.ELBOW, ClinicalPriority.STAT)
@@ -305,7 +306,7 @@ def test_priority_in_the_header_counts_when_it_is_more_urgent() -> None:
 def test_no_job_leaves_when_the_transaction_fails(sent_jobs: RecordedJobs) -> None:
     def register_and_fail() -> None:
         with database.transaction() as session:
-            register(session, make_header(), make_kept(), source=None, first_rank_key=by_arrival)
+            register(session, make_header(), make_kept(), source=None, first_place=by_arrival)
             raise RuntimeError("the power fails")
 
     with pytest.raises(RuntimeError):

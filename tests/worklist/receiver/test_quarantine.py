@@ -25,7 +25,7 @@ from worklist.tables import (
     Series,
     Study,
 )
-from worklist.triage.policy import first_rank_key
+from worklist.triage.policy import first_place
 
 
 def rows() -> list[Quarantined]:
@@ -67,7 +67,7 @@ def file_it(quarantined_id: int, note: str = "The technologist confirmed it.") -
             quarantined_id,
             who="adam",
             note=note,
-            first_rank_key=first_rank_key,
+            first_place=first_place,
             owner=ownership.own_name(),
         )
 
@@ -78,7 +78,7 @@ def check(quarantined_id: int) -> Any:
             session,
             quarantined_id,
             who="adam",
-            first_rank_key=first_rank_key,
+            first_place=first_place,
             owner=ownership.own_name(),
         )
 

@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import select
 
 from tests.factories import make_study
+from worklist import clock
 from worklist.errors import Invalid
 from worklist.tables import AuditEvent, ClinicalPriority, RankingPolicy, ReadingState
 from worklist.triage import policy
@@ -88,5 +89,29 @@ def test_a_change_is_recorded_with_who_and_what(session, frozen):
 
 
 def test_a_study_that_arrives_stands_where_its_arrival_and_priority_put_it(session, frozen):
-    key = policy.first_rank_key(session, frozen.time, "STAT")
-    assert key == round((frozen.time - timedelta(hours=2)).timestamp() * 1000)
+    assert policy.first_place(session, frozen.time, "STAT") == {
+        "rank_key": clock.milliseconds(frozen.time - timedelta(hours=2)),
+        "due_key": clock.milliseconds(frozen.time + timedelta(hours=1)),
+    }
+
+
+def test_another_time_that_studies_may_take_gives_those_that_wait_another_deadline(session, frozen):
+    waiting, read = make_study(session), make_study(session, is_open=False, reading_state=ReadingState.READ)
+    before = read.due_key
+    policy.change_policy(session, Policy(routine_due=timedelta(hours=6)), "adam")
+    session.expire_all()
+    assert waiting.due_key == clock.milliseconds(frozen.time + timedelta(hours=6))
+    assert read.due_key == before
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        Policy(stat_due=timedelta()),
+        Policy(stat_due=timedelta(hours=5)),
+        Policy(routine_due=timedelta(hours=3)),
+    ],
+)
+def test_deadlines_follow_the_priorities(session, broken):
+    with pytest.raises(Invalid, match="STAT is due after more than zero, HIGH not before STAT"):
+        policy.change_policy(session, broken, "adam")
