@@ -1,27 +1,31 @@
-"""How long the server takes for one request of the list, with 100,000 studies in the database.
+"""How long the list takes with a million studies: its SQL, and the whole request.
 
-    python benchmarks/list_page.py              # SQLite in a temporary folder
-    python benchmarks/list_page.py DATABASE_URL # an empty database, or one that an earlier run has filled
+    python benchmarks/list_page.py                   # SQLite in a temporary folder
+    python benchmarks/list_page.py --database URL    # an empty one, or one that an earlier run has filled
+    python benchmarks/list_page.py --plans FILE      # and what the database intends to do for each
 
-The whole request is timed inside the process: session cookie, person, rows, counts, template. A tenth of
-the studies waits, the rest has been read.
+A fiftieth of the studies waits, the rest has been read. The whole request is timed inside the process: session
+cookie, person, rows, counts, template. Then each of its statements is run again by itself and timed with the
+fetching of its rows, since SQLite does its work there.
 """
 
+import argparse
 import os
 import random
 import statistics
-import sys
 import tempfile
 import time
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import insert, select
+from sqlalchemy import event, insert, select
 
 from web import create_app
 from worklist import accounts, clock, database, schema, settings
+from worklist.dicom.name_words import turns
 from worklist.tables import (
     Attention,
     BodyPart,
@@ -31,26 +35,32 @@ from worklist.tables import (
     Role,
     Series,
     Study,
+    StudyName,
 )
 from worklist.tables.study import Instance
-from worklist.triage.ranking import Policy, rank_key
+from worklist.triage.ranking import Policy, due_key, rank_key
 
-STUDIES, OPEN_SHARE, REQUESTS, CHUNK = 100_000, 0.1, 60, 5_000
+OPEN_SHARE, REQUESTS, CHUNK = 0.02, 60, 5_000
+Statements = list[tuple[str, object]]
+GIVEN = ("ANNA", "OTTO", "RITA", "LENA", "ADAM", "JO")
 FAMILIES = ("SYNTHETIC", "PHANTOM", "EXAMPLE", "SPECIMEN", "MUSTER", "DUMMY", "TESTER", "SAMPLE", "MODEL")
+STATES = (ReadingState.UNREAD, ReadingState.DEFERRED, ReadingState.READING)
 PASSWORD = "four quite unrelated words"
 
 
 def main() -> None:
     """Fill, measure, print."""
-    if len(sys.argv) > 1:
-        measure(sys.argv[1])
-        return
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--database", default="", help="URL of a database; without it SQLite is used")
+    parser.add_argument("--studies", type=int, default=1_000_000, help="how many an empty one is filled with")
+    parser.add_argument("--plans", type=Path, help="file to add the plans of the statements to")
+    given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         os.environ["WORKLIST_DATA_FOLDER"] = folder
-        measure("")
+        measure(given.database, given.studies, given.plans)
 
 
-def measure(database_url: str) -> None:
+def measure(database_url: str, studies: int, plans: Path | None) -> None:
     os.environ["WORKLIST_DATABASE_URL"] = database_url
     os.environ["WORKLIST_SECRET_KEY"] = "a-key-for-one-benchmark-and-nothing-else"
     settings.current.cache_clear()
@@ -59,23 +69,34 @@ def measure(database_url: str) -> None:
     with database.reading() as session:
         is_empty = session.scalars(select(Study.id).limit(1)).first() is None
     if is_empty:
-        fill()
-    print(f"{database.engine().dialect.name}, {STUDIES:,} studies")
+        fill(studies)
+    dialect = database.engine().dialect.name
+    print(f"{dialect}, {studies:,} studies; milliseconds\n")
+    print("| | SQL, median | SQL, p95 | request, median | request, p95 |\n|---|---|---|---|---|")
     client = signed_in(create_app())
-    for name, address in addresses(client).items():
-        report(name, lambda address=address: client.get(address))  # type: ignore[misc]
+    seen: dict[str, Statements] = {}
+    for name, address in addresses(studies).items():
+        seen[name] = report(name, lambda address=address: client.get(address))  # type: ignore[misc]
     polled = client.get("/rows").text.split('data-version="')[1].split('"')[0]
     report("poll, nothing new (204)", lambda: client.get(f"/rows?v={polled}"))
+    if plans is not None:
+        with plans.open("a", encoding="utf-8") as file:
+            file.write(plan_text(dialect, seen))
     database.forget_engine()
 
 
-def fill() -> None:
+def fill(studies: int) -> None:
     """Insert studies with two images each, in chunks."""
     chance = random.Random(1)
-    for first in range(0, STUDIES, CHUNK):
+    for first in range(0, studies, CHUNK):
         numbers = range(first + 1, first + CHUNK + 1)
         with database.transaction() as session:
-            session.execute(insert(Study.__table__), [study(number, chance) for number in numbers])
+            rows = [study(number, chance) for number in numbers]
+            session.execute(insert(Study.__table__), rows)
+            names = [(row["id"], turn) for row in rows for turn in turns(str(row["patient_name_folded"]))]
+            session.execute(
+                insert(StudyName.__table__), [{"study_id": n, "words": words} for n, words in names]
+            )
             session.execute(
                 insert(Series.__table__),
                 [{"id": n, "study_id": n, "series_instance_uid": f"1.2.{n}.1"} for n in numbers],
@@ -97,11 +118,12 @@ def fill() -> None:
 
 def study(number: int, chance: random.Random) -> dict[str, object]:
     waiting = chance.random() < OPEN_SHARE
-    age = timedelta(hours=chance.random() * (24 if waiting else 24 * 365))
+    age = timedelta(hours=chance.random() * (26 if waiting else 24 * 365))
     received_at = clock.now() - age
     scored = chance.random() < 0.9
     probability = chance.betavariate(0.6, 1.4) if scored else None
-    name = f"{chance.choice(FAMILIES)}{number % 977}^{chance.choice('ABCDEFGH')}"
+    family, given = f"{chance.choice(FAMILIES)}{number % 977}", f"{chance.choice(GIVEN)}{number % 89}"
+    name = f"{family}^{given} {chance.choice('ABCDEFGH')}"
     return {
         "id": number,
         "study_instance_uid": f"1.2.{number}",
@@ -118,7 +140,8 @@ def study(number: int, chance: random.Random) -> dict[str, object]:
         "study_probability": probability,
         "attention": Attention.FLAGGED if scored and probability > 0.6 else Attention.NONE,
         "rank_key": rank_key(received_at, probability, ClinicalPriority.ROUTINE, policy=Policy()),
-        "reading_state": ReadingState.UNREAD if waiting else ReadingState.READ,
+        "due_key": due_key(received_at, ClinicalPriority.ROUTINE, policy=Policy()),
+        "reading_state": chance.choices(STATES, (95, 3, 2))[0] if waiting else ReadingState.READ,
         "is_open": waiting,
     }
 
@@ -147,24 +170,38 @@ def signed_in(app: Flask) -> FlaskClient:
     return client
 
 
-def addresses(client: FlaskClient) -> dict[str, str]:
+def addresses(studies: int) -> dict[str, str]:
     with database.reading() as session:
         by_rank = select(Study.rank_key, Study.id).where(Study.is_open).order_by(Study.rank_key)
-        deep = session.execute(by_rank.offset(5000).limit(1)).one()
+        deep = session.execute(by_rank.offset(studies // 200).limit(1)).one()
         every = select(Study.rank_key, Study.id).where(~Study.is_open).order_by(Study.rank_key)
-        deepest = session.execute(every.offset(80_000).limit(1)).one()
+        deepest = session.execute(every.offset(studies * 8 // 10).limit(1)).one()
     return {
         "first page": "/",
-        "page 100 of the waiting": f"/?after={deep[0]}.{deep[1]}&page=100",
-        "page 1,600 of the read": f"/?state=read&after={deepest[0]}.{deepest[1]}&page=1600",
+        "deep page of the waiting": f"/?after={deep[0]}.{deep[1]}&page=100",
+        "deep page of the read": f"/?state=read&after={deepest[0]}.{deepest[1]}&page=1600",
         "body part": "/?part=WRIST",
         "flagged": "/?attention=flagged",
         "failed": "/?result=failed",
         "body part and flagged": "/?part=WRIST&attention=flagged",
         "unread": "/?state=unread",
+        "deferred": "/?state=deferred",
+        "being read, of one body part": "/?state=reading&part=ELBOW",
+        "for a second reader": "/?state=second",
+        "for arbitration": "/?state=arbitration",
+        "late": "/?due=late",
+        "due within the hour, one body part": "/?due=hour&part=HAND",
+        "late and failed": "/?due=late&result=failed",
+        "read": "/?state=read",
+        "read, one body part, flagged": "/?state=read&part=HAND&attention=flagged",
+        "read, failed": "/?state=read&result=failed",
+        "read, out of scope": "/?state=read&result=out_of_scope",
         "search, waiting, rare name": "/?q=synthetic42",
         "search, waiting, broad name": "/?q=s",
         "search, read, rare name": "/?state=read&q=synthetic42",
+        "search, two parts of a name": "/?q=otto+synthetic4",
+        "search, read, two parts of a name": "/?state=read&q=jo+synth",
+        "search, read, one broad part": "/?state=read&q=anna",
         "search, read, broad name": "/?state=read&q=s",
         "search, read, patient ID": "/?state=read&q=SYN-0012",
         "search, read, accession number": "/?state=read&q=ACC4242",
@@ -172,18 +209,61 @@ def addresses(client: FlaskClient) -> dict[str, str]:
     }
 
 
-def report(name: str, request: Callable[[], object]) -> None:
-    """Print wall time, which other programs lengthen, and time on the processor, which they do not."""
-    request()
-    wall, processor = [], []
+def report(name: str, request: Callable[[], object]) -> Statements:
+    """Print one line of the table; return the statements of the request."""
+    statements = statements_of(request)
+    whole = timed(request)
+    with database.engine().connect() as connection:
+
+        def run() -> None:
+            for statement, parameters in statements:
+                connection.exec_driver_sql(statement, parameters).all()  # type: ignore[arg-type]
+
+        run()
+        sql = timed(run)
+    figures = (statistics.median(sql), p95(sql), statistics.median(whole), p95(whole))
+    print(f"| {name} |" + "".join(f" {figure:.1f} |" for figure in figures), flush=True)
+    return statements
+
+
+def timed(call: Callable[[], object]) -> list[float]:
+    times = []
     for _ in range(REQUESTS):
-        started, on_processor = time.perf_counter(), time.process_time()
+        started = time.perf_counter()
+        call()
+        times.append((time.perf_counter() - started) * 1000)
+    return times
+
+
+def p95(times: list[float]) -> float:
+    return statistics.quantiles(times, n=20)[-1]
+
+
+def statements_of(request: Callable[[], object]) -> Statements:
+    engine, found = database.engine(), []
+
+    def note(_connection: object, _cursor: object, statement: str, parameters: object, *_: object) -> None:
+        if statement.lstrip().startswith("SELECT"):
+            found.append((statement, parameters))
+
+    event.listen(engine, "before_cursor_execute", note)
+    try:
         request()
-        wall.append((time.perf_counter() - started) * 1000)
-        processor.append((time.process_time() - on_processor) * 1000)
-    p50, p95 = statistics.median(wall), statistics.quantiles(wall, n=20)[-1]
-    own = statistics.median(processor)
-    print(f"  {name:34} p50 {p50:6.1f} ms   p95 {p95:6.1f} ms   processor {own:5.1f} ms")
+    finally:
+        event.remove(engine, "before_cursor_execute", note)
+    return found
+
+
+def plan_text(dialect: str, seen: dict[str, Statements]) -> str:
+    """Return as Markdown what the database intends to do for the rows of each request."""
+    explain = "EXPLAIN QUERY PLAN " if dialect == "sqlite" else "EXPLAIN (COSTS OFF) "
+    lines = [f"## {'SQLite' if dialect == 'sqlite' else 'PostgreSQL'}", ""]
+    with database.engine().connect() as connection:
+        for name, statements in seen.items():
+            statement, parameters = max(statements, key=lambda one: "study_probability" in one[0])
+            rows = connection.exec_driver_sql(explain + statement, parameters)  # type: ignore[arg-type]
+            lines += [f"### {name[0].upper()}{name[1:]}", "", "```", *(str(row[-1]) for row in rows), "```", ""]
+    return "\n".join(lines)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,11 @@
 """What people see: sign-in, the ranked list, the study page; served by WSGI."""
 
 from datetime import timedelta
+from importlib.metadata import version
 
 from flask import Flask
+from flask_openapi3.models.info import Info
+from flask_openapi3.openapi import OpenAPI
 
 from web import (
     account,
@@ -22,12 +25,15 @@ from web import (
     training,
     worklist_page,
 )
+from web.api import endpoints, pages
+from web.api.shapes import Problem
 from worklist import settings
 from worklist.errors import Invalid
 from worklist.settings import Settings
 
 SCREENS = (
     *(account, worklist_page, list_choices, study, pixels, health, stow),
+    pages,
     *(administration, quarantine, sources, classifiers, training, accounts),
 )
 
@@ -41,7 +47,14 @@ def create_app(chosen: Settings | None = None) -> Flask:
         If there is no key to sign sessions with.
     """
     effective = chosen or settings.current()
-    app = Flask(__name__)
+    app = OpenAPI(
+        __name__,
+        info=Info(title="Worklist", version=version("worklist")),
+        security_schemes={"token": {"type": "http", "scheme": "bearer"}},
+        doc_ui=False,
+        validation_error_model=Problem,
+        validation_error_callback=pages.refuse,
+    )
     app.config.from_mapping(
         SECRET_KEY=_secret_key(effective),
         SESSION_COOKIE_NAME="worklist",
@@ -61,6 +74,7 @@ def create_app(chosen: Settings | None = None) -> Flask:
     administration.register(app)
     for screen in SCREENS:
         app.register_blueprint(screen.bp)
+    app.register_api(endpoints.bp)
     return app
 
 

@@ -66,6 +66,8 @@ def _http(error: HTTPException) -> ResponseReturnValue:
     # Werkzeug's own sentences are for developers; ours, given to abort(), are for people.
     own = error.description if error.description != type(error).description else None
     response = make_response(_answer(status, own or SENTENCES.get(status, error.name + ".")))
+    if challenge := getattr(error, "www_authenticate", None):
+        response.headers["WWW-Authenticate"] = ", ".join(map(str, challenge))
     if status == 405:
         response.headers["Allow"] = ", ".join(getattr(error, "valid_methods", None) or ())
     return response
@@ -79,7 +81,7 @@ def _unknown(error: Exception) -> ResponseReturnValue:
 
 
 def _answer(status: int, sentence: str) -> ResponseReturnValue:
-    if not security.wants_page():
+    if request.path.startswith("/api/v1/") or not security.wants_page():
         return jsonify(error=sentence), status
     page = render_template(
         "errors/error.html", status=status, title=TITLES.get(status, "Error"), sentence=sentence

@@ -18,7 +18,20 @@ R = TypeVar("R")
 
 # Everything that needs no cookie ("stow" asks for a password each time); the rest is closed, also what is added
 # later.
-PUBLIC = frozenset({"static", "account.sign_in", "account.begin", "health.live", "health.ready", "stow.store"})
+PUBLIC = frozenset(
+    {
+        "static",
+        "account.sign_in",
+        "account.begin",
+        "health.live",
+        "health.ready",
+        "stow.store",
+        "api_pages.document",
+    }
+)
+WITH_TOKEN = frozenset({"api"})
+"""Blueprints that look at a token themselves; a cookie opens nothing there."""
+
 BEFORE_PASSWORD_CHANGE = frozenset({"account.password", "account.change", "account.sign_out"})
 # Sent by scripts with requests that nobody made by hand: they must not keep an empty room signed in.
 BACKGROUND = "X-Background"
@@ -87,7 +100,7 @@ def person() -> Person:
 def begin_session(user: User) -> None:
     """Sign a user in with an empty session: nothing that was planted before survives."""
     session.clear()
-    login_user(_person(user))
+    login_user(as_person(user))
 
 
 def end_session() -> None:
@@ -114,7 +127,7 @@ def role(*allowed: Role) -> Callable[[Callable[P, R]], Callable[P, R]]:
 
 def require_sign_in() -> AnyResponse | None:
     """Send whoever is not signed in to the sign-in page, and whoever must to the password page."""
-    if request.endpoint in PUBLIC:
+    if request.endpoint in PUBLIC or request.blueprint in WITH_TOKEN:
         return None
     if not current_user.is_authenticated:
         return _ask_to_sign_in()
@@ -182,10 +195,11 @@ def _load(cookie: str) -> Person | None:
         return None  # signed by an older release
     with database.reading() as db:
         user = accounts.signed_in_user(db, int(user_id), int(epoch))
-        return _person(user) if user else None
+        return as_person(user) if user else None
 
 
-def _person(user: User) -> Person:
+def as_person(user: User) -> Person:
+    """Return a user as the pages know them."""
     return Person(
         id=user.id,
         username=user.username,

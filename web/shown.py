@@ -8,6 +8,7 @@ from markupsafe import Markup
 
 from worklist import clock
 from worklist.reading.judgement import Judgement, words
+from worklist.tables import Turn
 
 
 def register(app: Flask) -> None:
@@ -22,6 +23,7 @@ def register(app: Flask) -> None:
         part_name=part_name,
         finding_name=words,
         told=told,
+        turn_name=turn_name,
         size=size,
     )
 
@@ -63,6 +65,11 @@ def age(birth_date: str) -> str:
 def waited(since: datetime) -> str:
     """Return how long ago a time is, as the list says it; ``worklist_page.js`` goes on counting."""
     return duration(clock.now() - since)
+
+
+def turn_name(turn: Turn) -> str:
+    """Return a turn as the history says it."""
+    return {Turn.FIRST: "first reading", Turn.SECOND: "second reading", Turn.ARBITRATION: "arbitration"}[turn]
 
 
 def duration(length: timedelta) -> str:

@@ -10,7 +10,7 @@ from web import security
 from web.study_page import NO_SCORE, VIEWERS, claimed_until, collect, judgement, opinion, place, seen
 from web.worklist_page import filters_from
 from worklist import audit, database
-from worklist.reading import claims, first_opinion, verdicts
+from worklist.reading import claims, first_opinion, turns, verdicts
 from worklist.reading.first_opinion import READERS
 from worklist.triage import priors, ranked_list
 from worklist.triage.study_detail import study_detail
@@ -136,21 +136,23 @@ def _open(session: Session, study_id: int) -> str:
     if security.person().role in READERS:
         try:
             claims.claim(session, study_id, security.person().id)
-        except (claims.Held, claims.AlreadyRead) as error:
+        except (claims.Held, claims.AlreadyRead, turns.NotYourTurn) as error:
             obstacle = str(error)
     audit.record(session, security.person().username, "study.opened", about=("study", study_id))
     return obstacle
 
 
 def _claim_next(session: Session, left: int | None) -> int | None:
-    filters = filters_from(request.args)
+    filters, person = filters_from(request.args), security.person()
     for _ in range(TRIES):
-        found = ranked_list.next_study_id(session, filters, after_study_id=left)
+        found = ranked_list.next_study_id(
+            session, filters, after_study_id=left, only=turns.may_judge(person.id, person.role)
+        )
         if found is None:
             return None
         try:
-            return claims.claim(session, found, security.person().id).study_id
-        except claims.Held:
+            return claims.claim(session, found, person.id).study_id
+        except (claims.Held, turns.NotYourTurn):
             continue
     return None
 

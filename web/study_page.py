@@ -15,11 +15,11 @@ from web import security
 from web.worklist_page import filters_from, query_of
 from worklist import clock
 from worklist.errors import Invalid
-from worklist.reading import claims, first_opinion, verdicts
+from worklist.reading import claims, first_opinion, turns, verdicts
 from worklist.reading.first_opinion import READERS
-from worklist.reading.judgement import Judgement, findings
+from worklist.reading.judgement import DrawnMark, Judgement, findings
 from worklist.reading.verdicts import PastVerdict, Seen, Undoable
-from worklist.tables import Finding, HeatMapPlace, Opinion, ReadingState, Result, Role, Study, User
+from worklist.tables import Finding, HeatMapPlace, MarkKind, Opinion, ReadingState, Result, Role, Study, User
 from worklist.triage import ranked_list
 from worklist.triage.priors import Prior, priors
 from worklist.triage.study_detail import StudyDetail, image_ids, study_detail
@@ -63,6 +63,10 @@ class Shown:
         Other studies of the patient.
     is_hidden : bool
         What the classifier says is not shown, since the reader has given no first opinion (anti-bias mode).
+    holder : bool
+        Somebody has the study open.
+    is_concealed : bool
+        There is a control arm, and whether the study belongs to it is not shown before it is read.
     """
 
     mode: Mode
@@ -75,18 +79,25 @@ class Shown:
     next_images: Sequence[int]
     priors: Sequence[Prior]
     is_hidden: bool
+    is_concealed: bool
+    holder: bool
     first_opinion: Opinion | None
 
     @property
     def standing(self) -> PastVerdict | None:
-        """The verdict that counts today."""
+        """The verdict that counts today: the newest that stands."""
         return next((past for past in self.history if past.stands), None)
 
     @property
     def own(self) -> PastVerdict | None:
-        """The standing verdict, if it is this person's."""
-        standing = self.standing
-        return standing if standing and standing.user_id == security.person().id else None
+        """This person's verdict that stands."""
+        mine = security.person().id
+        return next((past for past in self.history if past.stands and past.user_id == mine), None)
+
+    @property
+    def retractable(self) -> PastVerdict | None:
+        """The verdict that this person may take back."""
+        return self.own or (self.standing if security.person().role is Role.LEAD else None)
 
     @property
     def can_judge(self) -> bool:
@@ -94,14 +105,14 @@ class Shown:
         return self.mode is Mode.READING or (self.mode is Mode.READ and self.own is not None)
 
     @property
+    def is_held(self) -> bool:
+        """Has somebody else the study open, so that it can be taken over?"""
+        return self.mode is Mode.HELD and self.holder
+
+    @property
     def findings(self) -> Sequence[Finding]:
         """What the page offers as the main finding."""
         return findings(self.study.body_part)
-
-    @property
-    def can_retract(self) -> bool:
-        """May this person take the standing verdict back?"""
-        return self.standing is not None and (self.own is not None or security.person().role is Role.LEAD)
 
     @property
     def can_be_passed(self) -> bool:
@@ -118,26 +129,35 @@ def collect(session: Session, study_id: int, *, obstacle: str) -> Shown:
     """Collect everything for the page of one study."""
     person = security.person()
     study = study_detail(session, study_id)
-    mode = _mode(study, obstacle)
+    row = session.get_one(Study, study_id)
+    mode = _mode(study, obstacle, has_read=person.id in turns.earlier_readers(session, row))
     claim = upcoming = None
-    is_hidden = first_opinion.is_hidden(
-        session, session.get_one(Study, study_id), session.get_one(User, person.id)
-    )
+    is_hidden = first_opinion.is_hidden(session, row, session.get_one(User, person.id))
+    history = verdicts.history(session, study_id)
+    if person.role in READERS and turns.is_blind(session, row, person.id):
+        history = [past for past in history if past.user_id == person.id]
     if mode is Mode.READING:
         claim = claims.holder(session, study_id)
         # After a verdict the list starts from the top, where this study is skipped as being open.
-        upcoming = ranked_list.next_study_id(session, filters_from(request.args), after_study_id=None)
+        upcoming = ranked_list.next_study_id(
+            session,
+            filters_from(request.args),
+            after_study_id=None,
+            only=turns.may_judge(person.id, person.role),
+        )
     return Shown(
         mode=mode,
         study=study,
         obstacle=obstacle or claims.held_by(session, study_id) if mode is not Mode.READING else "",
-        history=verdicts.history(session, study_id),
+        history=history,
         undo=verdicts.last_of(session, person.id),
         place=place(),
         until=claim.expires_at if claim else None,
         next_images=image_ids(session, upcoming) if upcoming is not None else [],
         priors=priors(session, study_id),
         is_hidden=is_hidden,
+        is_concealed=person.role in READERS and study.has_control_arm and mode is not Mode.READ,
+        holder=claims.holder(session, study_id) is not None,
         first_opinion=first_opinion.given(session, study_id, person.id),
     )
 
@@ -177,8 +197,9 @@ def judgement(form: "MultiDict[str, str]") -> Judgement:
             Finding(form["finding"]) if form.get("finding") else None,
             HeatMapPlace(form["heat_map"]) if form.get("heat_map") else None,
             form.get("note", "").strip(),
+            _marks(form.get("marks") or "[]"),
         )
-    except ValueError as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise Invalid("This page is damaged: reload it and try again.") from error
 
 
@@ -217,12 +238,20 @@ def _visible(text: str) -> dict[str, Any]:
     return {**switches, "opacity": float(told["opacity"])} if "opacity" in told else switches
 
 
+def _marks(text: str) -> tuple[DrawnMark, ...]:
+    sides = ("left", "top", "width", "height")
+    return tuple(
+        DrawnMark(int(mark["instance"]), MarkKind(mark["kind"]), *(int(mark[side]) for side in sides))
+        for mark in json.loads(text)
+    )
+
+
 def _numbers(text: str) -> list[int]:
     return [int(number) for number in text.split(",") if number]
 
 
-def _mode(study: StudyDetail, obstacle: str) -> Mode:
-    if study.reading_state is ReadingState.READ:
+def _mode(study: StudyDetail, obstacle: str, *, has_read: bool) -> Mode:
+    if study.reading_state is ReadingState.READ or has_read:
         return Mode.READ
     if security.person().role not in READERS:
         return Mode.LOOKING

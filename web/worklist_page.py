@@ -18,6 +18,7 @@ from worklist.errors import Invalid, Unavailable
 from worklist.reading.first_opinion import READERS
 from worklist.tables import Attention, BodyPart, Result
 from worklist.triage import ranked_list, saved_views
+from worklist.triage.policy import current_policy
 from worklist.triage.ranked_list import COUNT_LIMIT, Counts, Due, Filters, RankedPage, RankedRow
 from worklist.triage.saved_views import View
 
@@ -32,6 +33,8 @@ STATES = {
     "unread": "Unread",
     "reading": "Being read",
     "deferred": "Deferred",
+    "second": "For a second reader",
+    "arbitration": "For arbitration",
     "read": "Read",
 }
 ATTENTIONS = {
@@ -82,6 +85,13 @@ class Shown:
     is_hidden: bool = False
     columns: Sequence[str] = USUAL_COLUMNS
     views: Sequence[View] = ()
+
+    @property
+    def hidden_until(self) -> str:
+        """When a reader sees what the classifier says of a study; empty: at once."""
+        if not self.is_hidden:
+            return ""
+        return "your first opinion" if settings.current().anti_bias else "it is read"
 
     @property
     def version(self) -> str:
@@ -140,15 +150,16 @@ def query_of(filters: Filters) -> dict[str, str]:
 
 def _shown(*, with_views: bool = False) -> Shown:
     person = security.person()
-    # In anti-bias mode readers see the order, and not what it comes from.
-    is_hidden = settings.current().anti_bias and person.role in READERS
     filters = filters_from(request.args)
-    if is_hidden:
-        filters = replace(filters, attention=None)
     after = request.args.get("after") or None
     number = max(request.args.get("page", 1, type=int), 1) if after else 1
     with database.reading() as session:
-        found = ranked_list.ranked_page(session, filters, after=after, limit=PAGE_ROWS)
+        policy = current_policy(session)
+        # In anti-bias mode, and while there is a control arm, readers see the order and not what it comes from.
+        is_hidden = (settings.current().anti_bias or policy.has_control_arm) and person.role in READERS
+        if is_hidden:
+            filters = replace(filters, attention=None)
+        found = ranked_list.ranked_page(session, filters, after=after, limit=PAGE_ROWS, policy=policy)
         counts = ranked_list.counts(session)
         views = saved_views.views(session, person.id, person.role) if with_views else ()
     query = query_of(filters)

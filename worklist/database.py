@@ -57,16 +57,17 @@ class UTCDateTime(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
-def by_value(enum: type[Any], length: int = 32, *, name: str = "") -> Enum:
+def by_value(enum: type[Any], length: int = 32, *, name: str = "", checked: bool = True) -> Enum:
     """Return a column type that stores a ``StrEnum`` by its value, as text with a check constraint.
 
-    A table that has two of one kind gives the second a name of its own.
+    A table that has two of one kind gives the second a name of its own. One that is added to a large table goes
+    without the constraint: SQLite would have to copy the table.
     """
     return Enum(
         enum,
         values_callable=lambda members: [member.value for member in members],
         native_enum=False,
-        create_constraint=True,
+        create_constraint=checked,
         length=length,
         name=name or enum.__name__.lower(),
     )

@@ -96,6 +96,13 @@ class Settings(BaseSettings):
         False, description="Readers give a first opinion before they see what the classifier says"
     )
 
+    second_reading_share: float = Field(
+        0,
+        ge=0,
+        le=1,
+        description="Share of the studies that a second reader judges without knowing the first verdict",
+    )
+
     web_host: str = Field("127.0.0.1", description="Address of the web server")
     web_port: int = Field(8000, ge=1, le=65535, description="Port of the web server")
     flower_port: int = Field(5555, ge=1, le=65535, description="Port of Flower on the loopback address")

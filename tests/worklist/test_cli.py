@@ -157,3 +157,22 @@ def test_sending_to_a_port_where_nobody_listens_says_so(
     status, said = _run(capsys, "send", str(tmp_path / "a.dcm"), "--port", port)
     assert status == 1
     assert f"Nothing answers at 127.0.0.1:{port}" in said
+
+
+def test_trial_says_that_there_is_none_and_how_to_begin_one(capsys, site):
+    _run(capsys, "migrate")
+    status, said = _run(capsys, "trial")
+    assert status == 0
+    assert "There is no control arm; 'worklist ranking --control day --control-share 0.5' begins one." in said
+
+
+def test_control_arm_begins_and_its_trial_is_told(capsys, site):
+    _run(capsys, "migrate")
+    status, said = _run(capsys, "ranking", "--control", "shift", "--control-share", "0.5")
+    assert status == 0
+    assert "Control arm, by shift: 50% stand by arrival alone." in said
+    status, said = _run(capsys, "trial")
+    assert status == 0
+    assert "Fewer than 5 shifts with an abnormal study in one arm: no interval yet." in said
+    _run(capsys, "ranking", "--control", "none")
+    assert "There is no control arm" in _run(capsys, "trial")[1]

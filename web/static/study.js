@@ -52,7 +52,9 @@ function warn(sentence, { way = null, act = null } = {}) {
   if (!act) return;
   const button = document.createElement("button");
   button.type = "button";
-  button.textContent = way;
+  const key = document.createElement("kbd");
+  key.textContent = "g";
+  button.append(`${way} `, key);
   button.addEventListener("click", act);
   alertBox.append(button);
 }
@@ -133,6 +135,13 @@ async function show(address, { keep = false } = {}) {
   ownSources = sourcesIn(next);
   settleLock();
   await window.worklistViewer?.showStudy(ownSources);
+  showOwnMarks();
+}
+
+/** On a study that the reader has read, what they marked; elsewhere marks that are not saved yet stay. */
+function showOwnMarks() {
+  const kept = form()?.elements.marks?.value;
+  if (mode() === "read" && kept) window.worklistViewer?.putMarks(JSON.parse(kept));
 }
 
 function swap(fresh, next) {
@@ -233,6 +242,7 @@ function save() {
   }
   const fields = Object.fromEntries(new FormData(form()));
   fields.visible = JSON.stringify(window.worklistViewer?.visible() ?? {});
+  if (window.worklistViewer) fields.marks = JSON.stringify(window.worklistViewer.marks());
   act(async () => {
     const { next } = await post(form().action, fields);
     await show(next);
@@ -354,7 +364,7 @@ const ACTIONS = {
   1: () => choose(1), 2: () => choose(2), 3: () => choose(3),
   ...Object.fromEntries([4, 5, 6, 7, 8, 9].map((key) => [key, () => chooseFinding(key)])), y: chooseNextPlace,
   Enter: save, d: defer, n: skip, u: undo, t: takeOver, e: () => note()?.focus(), Escape: back,
-  c: compareNext, "?": () => keysDialog?.showModal(),
+  c: compareNext, g: () => alertBox?.querySelector("button")?.click(), "?": () => keysDialog?.showModal(),
 };
 
 function onKey(event) {
@@ -465,6 +475,7 @@ if (study) {
   window.addEventListener("pagehide", onLeaving);
   window.addEventListener("pageshow", ({ persisted }) => { if (persisted) location.reload(); });
   window.addEventListener("popstate", () => location.reload());
+  viewerRoot.addEventListener("viewer:ready", showOwnMarks, { once: true });
   viewerRoot.addEventListener("viewer:ready", () => {
     const upcoming = sourcesIn(document.querySelector("#preload").content);
     if (upcoming.length) window.worklistViewer.preload(upcoming);

@@ -15,14 +15,24 @@ from worklist.intake.identity import Identity, doubts, is_other_patient
 from worklist.intake.insertion import insert_unless_there
 from worklist.intake.scope import Judgement
 from worklist.intake.sources import Sending
-from worklist.tables import BodyPart, ClinicalPriority, ReadingState, Result, Scope, Source, Study, StudyName
+from worklist.tables import (
+    BodyPart,
+    ClinicalPriority,
+    ReadingState,
+    Result,
+    Scope,
+    Source,
+    Study,
+    StudyName,
+    Turn,
+)
 
 WHO = "receiver"
 HELD = "worklist.held_studies"
 """Key of the studies that a transaction has locked already, by UID: several of its images may be theirs."""
 
-FirstPlace = Callable[[Session, datetime, str], Mapping[str, int]]
-"""(session, received_at, clinical_priority) → the columns that place a study without a probability."""
+FirstPlace = Callable[[Session, datetime, str, str], Mapping[str, int]]
+"""(session, received_at, clinical_priority, study_instance_uid) → what places a study without a probability."""
 
 # Column of the study ← attribute of the header; the first instance that has a value gives it.
 _FILLED_IN = {
@@ -67,6 +77,7 @@ class HeldStudy:
     result_reason: str
     reading_state: ReadingState
     is_open: bool
+    turn: Turn
     read_at: datetime | None
     saved: dict[str, Any] = field(default_factory=dict)
     """The columns as they are in the database."""
@@ -112,7 +123,7 @@ def find_or_add_study(
         study = _locked(session, header.study_instance_uid)
     if study is None:
         priority = _clinical_priority(header, source)
-        place = first_place(session, received_at, priority)
+        place = first_place(session, received_at, priority, header.study_instance_uid)
         # Another association may bring the first image of the same study at this moment.
         values = _first_values(header, received_at, priority, place)
         is_new = insert_unless_there(session, Study, values) is not None
@@ -144,7 +155,8 @@ def note_instance(
     """Bring the study in line with one more of its instances; an image re-opens what was complete or read."""
     study.content_version += 1
     study.last_received_at = received_at
-    if is_image and (study.is_complete or study.reading_state == ReadingState.READ):
+    is_judged = study.reading_state == ReadingState.READ or study.turn is not Turn.FIRST
+    if is_image and (study.is_complete or is_judged):
         _reopen(session, study)
     if judgement.scope is Scope.IN:
         _take_into_scope(study, judgement)
@@ -154,9 +166,11 @@ def note_instance(
 
 
 def _reopen(session: Session, study: HeldStudy) -> None:
-    if study.reading_state == ReadingState.READ:
+    if study.reading_state == ReadingState.READ or study.turn is not Turn.FIRST:
         warn(study, "An image arrived after this study was read, so it is open again.")
+    if study.reading_state == ReadingState.READ:
         study.reading_state, study.is_open, study.read_at = ReadingState.UNREAD, True, None
+    study.turn = Turn.FIRST
     study.is_complete, study.completion_reason = False, ""
     about = ("study", study.id)
     audit.record(session, WHO, "study.reopened", about=about, content_version=study.content_version)

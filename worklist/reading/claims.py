@@ -13,6 +13,7 @@ from sqlalchemy.sql.dml import Update
 
 from worklist import audit, clock, settings
 from worklist.errors import Conflict, NotFound
+from worklist.reading import turns
 from worklist.tables import Claim, ReadingState, Study, User
 
 RELEASED, EXPIRED, TAKEN_OVER = "released", "expired", "taken over"
@@ -35,12 +36,20 @@ def claim(session: Session, study_id: int, user_id: int, *, take_over: bool = Fa
         If somebody else has it open and it is not to be taken over.
     AlreadyRead
         If it does not wait for a reader.
+    NotYourTurn
+        If it waits for another reader than this one.
     """
     study = existing_study(session, study_id)
     if study.reading_state is ReadingState.READ:
         raise AlreadyRead(f"Already read at {hour(study.read_at or clock.now())}.")
+    turns.check(session, study, user_id)
     if _extend(session, study_id, user_id):
         return _open_claim(session, study_id)
+    # Before the claims, as a verdict takes them: neither waits for the other.
+    study = locked_study(session, study_id)
+    if study.reading_state is ReadingState.READ:
+        raise AlreadyRead(f"Already read at {hour(study.read_at or clock.now())}.")
+    turns.check(session, study, user_id)
     _end_other(session, study_id, user_id, take_over=take_over)
     made = _insert(session, study_id, user_id)
     set_state(session, study_id, ReadingState.READING)
@@ -134,6 +143,14 @@ def changed(session: Session, statement: Update) -> int:
 def existing_study(session: Session, study_id: int) -> Study:
     """Return a study, or say that there is none."""
     study = session.get(Study, study_id)
+    if study is None:
+        raise NotFound("There is no such study.")
+    return study
+
+
+def locked_study(session: Session, study_id: int) -> Study:
+    """Return a study as it is now, locked until the transaction ends."""
+    study = session.get(Study, study_id, with_for_update=True, populate_existing=True)
     if study is None:
         raise NotFound("There is no such study.")
     return study

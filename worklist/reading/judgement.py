@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from worklist.errors import Invalid
-from worklist.tables import BodyPart, Finding, HeatMapPlace, Opinion
+from worklist.tables import BodyPart, Finding, HeatMapPlace, MarkKind, Opinion
 
 LONGEST_NOTE = 4000
+MOST_MARKS = 50
 
 _LIMB = (
     Finding.FRACTURE,
@@ -30,6 +31,36 @@ FINDINGS: Mapping[BodyPart, tuple[Finding, ...]] = {
 
 
 @dataclass(frozen=True)
+class DrawnMark:
+    """A point or box on a finding, or the crop as it should be, in whole pixels of the stored image."""
+
+    instance_id: int
+    kind: MarkKind
+    left: int
+    top: int
+    width: int
+    height: int
+
+    def __post_init__(self) -> None:
+        if min(self.left, self.top) < 0 or min(self.width, self.height) < 1:
+            raise Invalid("A mark begins inside its image and has at least one pixel.")
+
+    @property
+    def attributes(self) -> dict[str, object]:
+        """The mark as the viewer knows it."""
+        return {"instance": self.instance_id, **{name: vars(self)[name] for name in _OF_VIEWER}}
+
+    def check(self, sizes: Mapping[int, tuple[int, int]]) -> None:
+        """Raise `Invalid` if it is not inside an image of the study; sizes are (rows, columns) by instance."""
+        rows, columns = sizes.get(self.instance_id, (0, 0))
+        if self.top + self.height > rows or self.left + self.width > columns:
+            raise Invalid("A mark lies outside of the images of this study: take it away, or reload the page.")
+
+
+_OF_VIEWER = ("kind", "left", "top", "width", "height")
+
+
+@dataclass(frozen=True)
 class Judgement:
     """A reader's judgement of a study.
 
@@ -41,6 +72,8 @@ class Judgement:
         Whether the heat map points to the right place; None: the reader does not say.
     note
         At most `LONGEST_NOTE` characters.
+    marks
+        At most `MOST_MARKS`.
 
     Raises
     ------
@@ -52,10 +85,13 @@ class Judgement:
     finding: Finding | None = None
     heat_map: HeatMapPlace | None = None
     note: str = ""
+    marks: tuple[DrawnMark, ...] = ()
 
     def __post_init__(self) -> None:
         if len(self.note) > LONGEST_NOTE:
             raise Invalid(f"The note has {len(self.note)} characters; {LONGEST_NOTE} is the most.")
+        if len(self.marks) > MOST_MARKS:
+            raise Invalid(f"There are {len(self.marks)} marks; {MOST_MARKS} is the most.")
         if self.finding is not None and self.opinion is Opinion.NORMAL:
             raise Invalid(
                 f"A normal study has no finding: take {words(self.finding)!r} away, or choose abnormal."

@@ -1,6 +1,6 @@
 """Rows and relations only, one file per family; the rules live in the features."""
 
-from worklist.tables.account import Role, SavedView, User
+from worklist.tables.account import Role, SavedView, Token, User
 from worklist.tables.analysis import Analysis, AnalysisState
 from worklist.tables.audit import AuditEvent
 from worklist.tables.classifier import Calibration, ClassifierState, ClassifierVersion, OperatingPoint
@@ -8,7 +8,7 @@ from worklist.tables.commitment import Commitment, CommitmentReference
 from worklist.tables.performed_step import PerformedStep
 from worklist.tables.quarantine import Quarantined, QuarantineKind, QuarantineState, Resolution
 from worklist.tables.ranking import RankingPolicy
-from worklist.tables.reading import Claim, Finding, HeatMapPlace, Opinion, Verdict
+from worklist.tables.reading import Claim, Finding, HeatMapPlace, Mark, MarkKind, Opinion, Verdict
 from worklist.tables.source import Source
 from worklist.tables.study import (
     Attention,
@@ -23,7 +23,7 @@ from worklist.tables.study import (
     StudyName,
 )
 from worklist.tables.training import TrainingEvent, TrainingRun, TrainingState
-from worklist.tables.vocabulary import CommitmentState, StepState
+from worklist.tables.vocabulary import CommitmentState, ControlRule, StepState, Turn
 
 __all__ = [
     "Analysis",
@@ -39,9 +39,12 @@ __all__ = [
     "Commitment",
     "CommitmentReference",
     "CommitmentState",
+    "ControlRule",
     "Finding",
     "HeatMapPlace",
     "Instance",
+    "Mark",
+    "MarkKind",
     "OperatingPoint",
     "Opinion",
     "PerformedStep",
@@ -60,9 +63,11 @@ __all__ = [
     "StepState",
     "Study",
     "StudyName",
+    "Token",
     "TrainingEvent",
     "TrainingRun",
     "TrainingState",
+    "Turn",
     "User",
     "Verdict",
 ]

@@ -5,7 +5,8 @@ from datetime import datetime
 from sqlalchemy import CheckConstraint, String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from worklist.database import Base
+from worklist.database import Base, by_value
+from worklist.tables.vocabulary import ControlRule
 
 
 class RankingPolicy(Base):
@@ -25,5 +26,11 @@ class RankingPolicy(Base):
     stat_due_seconds: Mapped[float] = mapped_column(server_default="3600")
     high_due_seconds: Mapped[float] = mapped_column(server_default="14400")
     routine_due_seconds: Mapped[float] = mapped_column(server_default="86400")
+    control_rule: Mapped[ControlRule] = mapped_column(
+        by_value(ControlRule, checked=False), default=ControlRule.NONE, server_default="none"
+    )
+    control_share: Mapped[float] = mapped_column(default=0.0, server_default="0")
+    # Nobody sees it: with it the arm of the next study could be told.
+    control_seed: Mapped[str] = mapped_column(String(32), default="", server_default="")
     set_at: Mapped[datetime]
     set_by: Mapped[str] = mapped_column(String(64))

@@ -3,13 +3,13 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, Index, String, Text, text
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, String, Text, text
+from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from worklist.database import Base, by_value
-from worklist.tables.vocabulary import Finding, HeatMapPlace, Opinion
+from worklist.tables.vocabulary import Finding, HeatMapPlace, MarkKind, Opinion, Turn
 
-__all__ = ["Claim", "Finding", "HeatMapPlace", "Opinion", "Verdict"]
+__all__ = ["Claim", "Finding", "HeatMapPlace", "Mark", "MarkKind", "Opinion", "Verdict"]
 
 
 class Claim(Base):
@@ -62,6 +62,9 @@ class Verdict(Base):
     study_id: Mapped[int] = mapped_column(ForeignKey("study.id", ondelete="CASCADE"))
     user_id: Mapped[int] = mapped_column(ForeignKey("user.id"))
     opinion: Mapped[Opinion] = mapped_column(by_value(Opinion))
+    turn: Mapped[Turn] = mapped_column(
+        by_value(Turn, checked=False), default=Turn.FIRST, server_default="first"
+    )
     # Before the classifier's result was shown; None outside anti-bias mode.
     first_opinion: Mapped[Opinion | None] = mapped_column(by_value(Opinion, name="first_opinion"))
     # The main finding; None where the reader named none.
@@ -75,3 +78,25 @@ class Verdict(Base):
     given_at: Mapped[datetime]
     replaces_id: Mapped[int | None] = mapped_column(ForeignKey("verdict.id"))
     retracted_at: Mapped[datetime | None]
+
+    marks: Mapped[list["Mark"]] = relationship(lazy="selectin", order_by="Mark.id", passive_deletes=True)
+
+
+class Mark(Base):
+    """A point or box on a finding, or the crop as it should be, in pixels of the stored image."""
+
+    __tablename__ = "mark"
+    __table_args__ = (
+        CheckConstraint("width > 0 AND height > 0", name="has_an_area"),
+        # The marks of a verdict.
+        Index("ix_mark_verdict", "verdict_id"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    verdict_id: Mapped[int] = mapped_column(ForeignKey("verdict.id", ondelete="CASCADE"))
+    instance_id: Mapped[int] = mapped_column(ForeignKey("instance.id", ondelete="CASCADE"))
+    kind: Mapped[MarkKind] = mapped_column(by_value(MarkKind))
+    left: Mapped[int]
+    top: Mapped[int]
+    width: Mapped[int]
+    height: Mapped[int]

@@ -2,7 +2,17 @@
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, text
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    ForeignKey,
+    Index,
+    String,
+    Text,
+    UniqueConstraint,
+    false,
+    text,
+)
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from worklist.database import Base, by_value
@@ -15,6 +25,7 @@ from worklist.tables.vocabulary import (
     ReadingState,
     Result,
     Scope,
+    Turn,
 )
 
 __all__ = [
@@ -28,6 +39,7 @@ __all__ = [
     "Series",
     "Study",
     "StudyName",
+    "Turn",
 ]
 
 # Searches by prefix are range comparisons, which need the order of code points in both engines.
@@ -64,6 +76,15 @@ class Study(Base):
         _open_index("ix_study_open_result_rank", "result", "rank_key", "id"),
         # triage.rescoring: open studies whose score is not of the classifier in charge.
         _open_index("ix_study_open_scored_by", "scored_by_id"),
+        # ranked_list: studies for a second reader, or for arbitration.
+        Index(
+            "ix_study_turn_rank",
+            "turn",
+            "rank_key",
+            "id",
+            postgresql_where=text("is_open = true AND turn <> 'first'"),
+            sqlite_where=text("is_open = 1 AND turn <> 'first'"),
+        ),
         # ranked_list: read studies, by state.
         Index("ix_study_state_rank", "reading_state", "rank_key", "id"),
         # ranked_list: the open list by deadline, and what is late.
@@ -120,6 +141,11 @@ class Study(Base):
     reading_state: Mapped[ReadingState] = mapped_column(by_value(ReadingState), default=ReadingState.UNREAD)
     is_open: Mapped[bool] = mapped_column(default=True)
     read_at: Mapped[datetime | None]
+    turn: Mapped[Turn] = mapped_column(
+        by_value(Turn, checked=False), default=Turn.FIRST, server_default="first"
+    )
+    # In the control arm the classifier has no say in its place.
+    is_control: Mapped[bool] = mapped_column(default=False, server_default=false())
 
     series: Mapped[list["Series"]] = relationship(
         back_populates="study", lazy="raise", order_by="Series.id", passive_deletes=True

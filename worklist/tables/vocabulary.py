@@ -56,6 +56,23 @@ class ReadingState(StrEnum):
     DEFERRED = "deferred"
 
 
+class Turn(StrEnum):
+    """Whose reading a study waits for, and whose a verdict is."""
+
+    FIRST = "first"
+    SECOND = "second"
+    ARBITRATION = "arbitration"
+
+
+class ControlRule(StrEnum):
+    """What is put into the control arm together."""
+
+    NONE = "none"
+    STUDY = "study"
+    DAY = "day"
+    SHIFT = "shift"
+
+
 class Result(StrEnum):
     """What the classifier made of a study so far."""
 
@@ -94,6 +111,14 @@ class Finding(StrEnum):
     LESION = "lesion"
     CALCIFICATION = "calcification"
     OTHER = "other"
+
+
+class MarkKind(StrEnum):
+    """What a reader draws on an image."""
+
+    POINT = "point"
+    BOX = "box"
+    CROP = "crop"
 
 
 class HeatMapPlace(StrEnum):

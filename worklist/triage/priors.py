@@ -80,5 +80,6 @@ def _prior(study: Study, opinion: Opinion | None) -> Prior:
         body_part=study.body_part,
         description=study.description,
         reading_state=study.reading_state,
-        opinion=opinion,
+        # Whoever may become its second reader must not learn the first one's opinion here.
+        opinion=opinion if study.reading_state is ReadingState.READ else None,
     )

@@ -9,7 +9,7 @@ The idea is the linear accumulating priority of Kleinrock (1964); see ``docs/dec
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 LOWEST_PROBABILITY = 0.02
@@ -28,6 +28,8 @@ class Policy:
         Waiting time that the clinical priority is worth.
     stat_due, high_due, routine_due : timedelta
         Time from arrival in which a study of that priority should be read.
+    control_rule, control_share, control_seed
+        What is put into the control arm together, how much of it (0 to 1), and what chance is drawn from.
     """
 
     tau: timedelta = timedelta(minutes=20)
@@ -36,10 +38,22 @@ class Policy:
     stat_due: timedelta = timedelta(hours=1)
     high_due: timedelta = timedelta(hours=4)
     routine_due: timedelta = timedelta(hours=24)
+    control_rule: str = "none"
+    control_share: float = 0.0
+    control_seed: str = field(default="", repr=False, compare=False)
 
     def bonus(self, clinical_priority: str) -> timedelta:
         """Return the waiting time that a clinical priority is worth."""
         return {"STAT": self.stat_bonus, "HIGH": self.high_bonus}.get(clinical_priority, timedelta())
+
+    @property
+    def has_control_arm(self) -> bool:
+        """Is there a trial, so that nobody may see who belongs to which arm?"""
+        return self.control_rule != "none" and self.control_share > 0
+
+    def of_arm(self, *, is_control: bool) -> "Policy":
+        """Return what counts in an arm: in the control arm the probability is worth nothing."""
+        return replace(self, tau=timedelta()) if is_control else self
 
     def allowed(self, clinical_priority: str) -> timedelta:
         """Return the time from arrival in which a study of a clinical priority should be read."""

@@ -51,7 +51,7 @@ def refresh_study(session: Session, study_id: int) -> None:
     study.scored_by_id = versions[-1].id if versions else None
     thresholds = _thresholds(session, versions[-1], study.body_part) if versions else {}
     study.attention = attention(study.study_probability, thresholds)
-    policy = current_policy(session)
+    policy = current_policy(session).of_arm(is_control=study.is_control)
     study.rank_key = rank_key(
         study.received_at, study.study_probability, study.clinical_priority, policy=policy
     )

@@ -21,6 +21,7 @@ from worklist.tables import (
     Result,
     Series,
     Study,
+    Turn,
 )
 from worklist.triage.held_back import doubted_count, held_back_count, warning_with
 from worklist.triage.image_detail import View, analyses, view
@@ -73,6 +74,9 @@ class StudyDetail:
     attention: Attention
     is_demo_score: bool
     reading_state: ReadingState
+    turn: Turn
+    is_control: bool
+    has_control_arm: bool
     read_at: datetime | None
     rank_reason: str
     cannot_be_passed_after: datetime
@@ -124,7 +128,12 @@ def study_detail(session: Session, study_id: int) -> StudyDetail:
         is_demo_score=study.is_demo_score,
         reading_state=study.reading_state,
         read_at=study.read_at,
-        rank_reason=reason(study.study_probability, study.clinical_priority, policy=policy),
+        rank_reason=reason(
+            study.study_probability, study.clinical_priority, policy=policy.of_arm(is_control=study.is_control)
+        ),
+        turn=study.turn,
+        is_control=study.is_control,
+        has_control_arm=policy.has_control_arm,
         cannot_be_passed_after=overtaking_bound(study.rank_key, policy),
         thresholds=_thresholds(session, study.body_part),
         views=tuple(view(image, judged.get(image.id), n) for n, image in enumerate(images, start=1)),

@@ -30,7 +30,7 @@ from worklist.tables import (
 )
 
 
-def by_arrival(_session: Session, received_at: datetime, clinical_priority: str) -> dict[str, int]:
+def by_arrival(_session: Session, received_at: datetime, clinical_priority: str, _uid: str) -> dict[str, int]:
     arrival = clock.milliseconds(received_at)
     return {"rank_key": arrival - (1000 if clinical_priority == "STAT" else 0), "due_key": arrival + 1000}
 

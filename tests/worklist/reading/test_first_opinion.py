@@ -7,10 +7,10 @@ from sqlalchemy.orm import Session
 from tests.factories import make_study, make_user
 from worklist import settings
 from worklist.errors import Conflict
-from worklist.reading import claims, first_opinion, verdicts
+from worklist.reading import claims, first_opinion, turns, verdicts
 from worklist.reading.judgement import Judgement
 from worklist.reading.verdicts import Seen
-from worklist.tables import AuditEvent, Opinion, Role, Study, User
+from worklist.tables import AuditEvent, Opinion, Role, Study, Turn, User
 
 
 @pytest.fixture(autouse=True)
@@ -48,7 +48,7 @@ def test_it_is_kept_beside_the_verdict_and_never_changed(session: Session, study
     for opinion in (Opinion.NORMAL, Opinion.ABNORMAL):
         first_opinion.give(session, study.id, rita.id, opinion)
     read(session, study, rita, Opinion.ABNORMAL)
-    verdict = verdicts.standing_verdict(session, study.id)
+    verdict = turns.standing(session, study.id).get(Turn.FIRST)
     assert verdict is not None
     assert (verdict.first_opinion, verdict.opinion) == (Opinion.NORMAL, Opinion.ABNORMAL)
     events = session.scalars(select(AuditEvent).where(AuditEvent.action == "verdict.first_opinion")).all()
@@ -57,7 +57,7 @@ def test_it_is_kept_beside_the_verdict_and_never_changed(session: Session, study
 
 def test_a_verdict_without_looking_is_its_own_first_opinion(session: Session, study: Study, rita: User) -> None:
     read(session, study, rita, Opinion.UNSURE)
-    verdict = verdicts.standing_verdict(session, study.id)
+    verdict = turns.standing(session, study.id).get(Turn.FIRST)
     assert verdict is not None
     assert verdict.first_opinion is Opinion.UNSURE
     assert not first_opinion.is_hidden(session, study, make_user(session, "omar"))
@@ -85,6 +85,6 @@ def test_outside_the_mode_nothing_is_hidden_or_kept(
     settings.current.cache_clear()
     assert not first_opinion.is_hidden(session, study, rita)
     read(session, study, rita, Opinion.NORMAL)
-    verdict = verdicts.standing_verdict(session, study.id)
+    verdict = turns.standing(session, study.id).get(Turn.FIRST)
     assert verdict is not None
     assert verdict.first_opinion is None

@@ -7,10 +7,10 @@ from sqlalchemy.orm import Session
 from tests.conftest import Clock
 from tests.factories import make_study, make_user
 from worklist.errors import Conflict, Invalid, NotFound
-from worklist.reading import claims, verdicts
+from worklist.reading import claims, turns, verdicts
 from worklist.reading.judgement import Judgement
 from worklist.reading.verdicts import Seen
-from worklist.tables import AuditEvent, Opinion, ReadingState, Role, Study, User, Verdict
+from worklist.tables import AuditEvent, Opinion, ReadingState, Role, Study, Turn, User, Verdict
 
 
 @pytest.fixture
@@ -72,6 +72,8 @@ def test_a_verdict_is_in_the_audit_stream_without_patient_data(
         "opinion": "abnormal",
         "finding": None,
         "heat_map": None,
+        "marks": 0,
+        "turn": "first",
         "replaces": None,
     }
 
@@ -138,7 +140,7 @@ def test_a_lead_may_take_back_what_a_reader_gave_but_not_the_other_way_round(
         verdicts.retract(session, given.id, rita.id)
     other = make_study(session)
     verdicts.retract(session, read(session, other, rita).id, lena.id)
-    assert verdicts.standing_verdict(session, other.id) is None
+    assert turns.standing(session, other.id).get(Turn.FIRST) is None
 
 
 def test_a_verdict_is_taken_back_once(session: Session, study: Study, rita: User) -> None:

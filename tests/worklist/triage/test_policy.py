@@ -89,7 +89,8 @@ def test_a_change_is_recorded_with_who_and_what(session, frozen):
 
 
 def test_a_study_that_arrives_stands_where_its_arrival_and_priority_put_it(session, frozen):
-    assert policy.first_place(session, frozen.time, "STAT") == {
+    assert policy.first_place(session, frozen.time, "STAT", "1.2.3") == {
+        "is_control": False,
         "rank_key": clock.milliseconds(frozen.time - timedelta(hours=2)),
         "due_key": clock.milliseconds(frozen.time + timedelta(hours=1)),
     }

@@ -155,7 +155,9 @@ class TestFilters:
         assert ids(session, **filters) == [wanted.id]
 
     def test_a_state_that_does_not_exist_is_refused_with_those_that_do(self, session):
-        with pytest.raises(Invalid, match=r"'lost'.*open, unread, reading, deferred, read"):
+        with pytest.raises(
+            Invalid, match=r"'lost'.*open, unread, reading, deferred, second, arbitration, read"
+        ):
             ranked_page(session, Filters(state="lost"))
 
 

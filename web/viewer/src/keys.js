@@ -6,6 +6,7 @@ export const DEFAULT_KEYS = {
   invert: ['i'], rotate: ['r'], flip: ['f'], 'zoom-in': ['+', '='], 'zoom-out': ['-'], reset: ['0'],
   'pan-left': ['ArrowLeft'], 'pan-right': ['ArrowRight'], 'pan-up': ['ArrowUp'], 'pan-down': ['ArrowDown'],
   window: ['w'], zoom: ['z'], pan: ['p'], length: ['l'], angle: ['a'], magnifier: ['m'],
+  'mark-point': ['o'], 'mark-box': ['s'], 'mark-crop': ['k'],
   text: ['t'], maximise: [' '], 'remove-measurement': ['Delete', 'Backspace'],
 };
 /** These keys mean something else to the rest of a page, so they need a view in focus. */

@@ -52,6 +52,8 @@ function start(root) {
     reset: () => viewer.reset(),
     preload: (sources) => viewer.preload(sources),
     visible: () => viewer.visible(),
+    marks: () => viewer.views.flatMap((view) => view.marks()),
+    putMarks: (marks) => viewer.views.forEach((view) => view.putMarks(marks)),
     act,
     destroy,
   };

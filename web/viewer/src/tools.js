@@ -5,6 +5,7 @@ import {
 } from '@cornerstonejs/tools';
 import { Lens } from './lens.js';
 import { displayOf } from './loader.js';
+import { MARKS } from './marks.js';
 
 const GROUP = 'worklist';
 const { MouseBindings } = Enums;
@@ -12,6 +13,7 @@ const { MouseBindings } = Enums;
 /** Names the page uses, and what they drive. */
 export const TOOLS = {
   window: WindowLevelTool, zoom: ZoomTool, pan: PanTool, length: LengthTool, angle: AngleTool, magnifier: Lens,
+  ...Object.fromEntries(Object.entries(MARKS).map(([action, { tool }]) => [action, tool])),
 };
 /** Buttons and fingers that work whatever the left button does. */
 const STANDING = {
@@ -46,6 +48,7 @@ export function startTools() {
   const configurations = {
     length: { getTextLines: lengthText, actions: {} },
     angle: { getTextLines: angleText, actions: {} },
+    ...Object.fromEntries(Object.entries(MARKS).map(([action, { word }]) => [action, { getTextLines: () => [word], actions: {} }])),
   };
   for (const [name, tool] of Object.entries(TOOLS)) group.addTool(tool.toolName, configurations[name] ?? {});
   const { style } = annotation.config;

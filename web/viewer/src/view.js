@@ -4,6 +4,7 @@ import { fit, limitedFactor, orient, panBy, scaleOf, zoomBy } from './camera.js'
 import { fetchJson } from './fetch.js';
 import { displayOf, imageIdOf, load } from './loader.js';
 import { Overlay } from './overlay.js';
+import { marksOf, putMarks } from './marks.js';
 import { makeParts } from './parts.js';
 import { addToTools, removeMeasurement, unitOf } from './tools.js';
 
@@ -162,6 +163,17 @@ export class View {
   removeMeasurement() {
     removeMeasurement(this.imageId);
     this.viewport.render();
+  }
+
+  /** What the reader has marked on the image, in source pixels. */
+  marks() {
+    return this.isReady ? marksOf(this.imageId).map((mark) => ({ instance: Number(this.source.instance), ...mark })) : [];
+  }
+
+  /** Show marks that were kept. */
+  putMarks(marks) {
+    const own = marks.filter(({ instance }) => String(instance) === String(this.source.instance));
+    if (this.isReady) putMarks(this.viewport, this.imageId, own);
   }
 
   #describe() {
