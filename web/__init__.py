@@ -14,6 +14,7 @@ from web import (
     classifiers,
     errors,
     health,
+    keys,
     list_choices,
     pixels,
     quarantine,
@@ -32,7 +33,7 @@ from worklist.errors import Invalid
 from worklist.settings import Settings
 
 SCREENS = (
-    *(account, worklist_page, list_choices, study, pixels, health, stow),
+    *(account, keys, worklist_page, list_choices, study, pixels, health, stow),
     pages,
     *(administration, quarantine, sources, classifiers, training, accounts),
 )
@@ -72,6 +73,7 @@ def create_app(chosen: Settings | None = None) -> Flask:
     errors.register(app)
     shown.register(app)
     administration.register(app)
+    keys.register(app)
     for screen in SCREENS:
         app.register_blueprint(screen.bp)
     app.register_api(endpoints.bp)

@@ -72,7 +72,7 @@ def test_the_list_has_the_order_and_nothing_else(sign_in: SignIn, study: Study) 
         page = sign_in("rita").get(address).text
         assert "Hidden until your first opinion" in page
         assert "In rank order" in page
-        for told in ("87%", "look_closer", 'data-key="2"', 'name="attention"', "can pass"):
+        for told in ("87%", "look_closer", 'data-filter="flagged"', 'name="attention"', "can pass"):
             assert told not in page, address
     assert "87%" in sign_in("adam").get("/").text
 

@@ -222,7 +222,7 @@ def test_counts_are_links_to_their_studies(rita: Visitor) -> None:
     page = rita.get("/").text
 
     counts = re.findall(
-        r'<a href="([^"]+)" data-key.*?<b class="numeric">(\S+)</b> ([^<]+)</a>', page, re.DOTALL
+        r'<a href="([^"]+)" data-filter.*?<b class="numeric">(\S+)</b> ([^<]+)</a>', page, re.DOTALL
     )
     assert len(counts) == 8
     for address, number, words in counts:

@@ -10,6 +10,7 @@ const keysDialog = document.querySelector("#keys");
 const ASK_AGAIN_MS = 5000;
 const TYPING = "textarea, input:not([type=radio], [type=checkbox], [type=range]), select, [contenteditable]";
 const SIGNED_OUT = "Your session has ended. Sign in in another tab, then come back and save again: nothing is lost.";
+const OWN_KEYS = JSON.parse(document.querySelector("[data-keys]").dataset.keys); // key -> action, see web/keys.py
 const OWN_ENTER = "button, a, summary";
 
 let busy = false;
@@ -40,6 +41,9 @@ function tellTimes(root) {
   }
 }
 
+const keyOf = (action) => Object.keys(OWN_KEYS).find((key) => OWN_KEYS[key] === action) ?? "";
+const withKey = (action) => [keyOf(action), action].filter(Boolean).join(" ");
+
 function say(sentence) {
   statusBox.textContent = sentence;
 }
@@ -52,9 +56,12 @@ function warn(sentence, { way = null, act = null } = {}) {
   if (!act) return;
   const button = document.createElement("button");
   button.type = "button";
-  const key = document.createElement("kbd");
-  key.textContent = "g";
-  button.append(`${way} `, key);
+  button.append(`${way} `);
+  if (keyOf("warning")) {
+    const key = document.createElement("kbd");
+    key.textContent = keyOf("warning");
+    button.append(key);
+  }
   button.addEventListener("click", act);
   alertBox.append(button);
 }
@@ -237,7 +244,7 @@ function wayOut({ status }) {
 function save() {
   if (!form()) return;
   if (!chosen()) {
-    warn("Choose first: 1 normal, 2 abnormal or 3 unsure.");
+    warn(`Choose first: ${withKey("normal")}, ${withKey("abnormal")} or ${withKey("unsure")}.`);
     return;
   }
   const fields = Object.fromEntries(new FormData(form()));
@@ -252,7 +259,7 @@ function save() {
 /** Leave by a key or button; with an unsaved note only at the second press. */
 function leave(way, key, work) {
   if (isUnsaved() && warned !== way) {
-    warn(`Your note is not saved. Press ${key} again to leave without it, or Enter to save.`);
+    warn(`Your note is not saved. ${key ? `Press ${key}` : "Do it"} again to leave without it, or Enter to save.`);
     warned = way;
     setTimeout(() => { if (warned === way) clearWarning(); }, ASK_AGAIN_MS);
     return;
@@ -262,12 +269,12 @@ function leave(way, key, work) {
 
 const isUnsaved = () => Boolean(note()) && note().value.trim() !== savedNote.trim();
 
-const defer = () => mode() === "reading" && leave("defer", "d", async () => {
+const defer = () => mode() === "reading" && leave("defer", keyOf("defer"), async () => {
   const { next } = await post(document.querySelector("[data-way=defer]").formAction, {});
   await show(next);
 });
 
-const skip = () => study && leave("next", "n", async () => {
+const skip = () => study && leave("next", keyOf("next-study"), async () => {
   await release();
   await show(study.dataset.nextUrl);
 });
@@ -288,7 +295,7 @@ function undo() {
     if (study) warn("There is no verdict of the last half hour to undo.");
     return;
   }
-  leave("undo", "u", async () => {
+  leave("undo", keyOf("undo"), async () => {
     const { next } = await post(retract.action, Object.fromEntries(new FormData(retract)));
     await show(next);
   });
@@ -302,8 +309,8 @@ function takeOver() {
 const wordOf = (radio) => radio.parentElement.querySelector("span").textContent.trim();
 const radioOf = (name, value) => form()?.querySelector(`[name=${name}][value="${value}"]`);
 
-function choose(key) {
-  const radio = form()?.querySelector(`[name=opinion][data-key="${key}"]`);
+function choose(opinion) {
+  const radio = radioOf("opinion", opinion);
   if (!radio) return;
   radio.checked = true;
   withoutFindingIfNormal();
@@ -312,8 +319,8 @@ function choose(key) {
 }
 
 /** A finding is a verdict: it takes "abnormal" with it, unless the reader is unsure. */
-function chooseFinding(key) {
-  const radio = form()?.querySelector(`[name=finding][data-key="${key}"]`);
+function chooseFinding(place) {
+  const radio = form()?.querySelector(`[name=finding][data-place="${place}"]`);
   if (!radio) return;
   const isAgain = radio.checked;
   (isAgain ? radioOf("finding", "") : radio).checked = true;
@@ -360,11 +367,13 @@ function compareNext() {
   else showBeside(beside + 1 < priors().length ? beside + 1 : -1);
 }
 
+const FIXED = { Enter: save, Escape: back };
 const ACTIONS = {
-  1: () => choose(1), 2: () => choose(2), 3: () => choose(3),
-  ...Object.fromEntries([4, 5, 6, 7, 8, 9].map((key) => [key, () => chooseFinding(key)])), y: chooseNextPlace,
-  Enter: save, d: defer, n: skip, u: undo, t: takeOver, e: () => note()?.focus(), Escape: back,
-  c: compareNext, g: () => alertBox?.querySelector("button")?.click(), "?": () => keysDialog?.showModal(),
+  ...Object.fromEntries(["normal", "abnormal", "unsure"].map((opinion) => [opinion, () => choose(opinion)])),
+  ...Object.fromEntries([1, 2, 3, 4, 5, 6].map((place) => [`finding-${place}`, () => chooseFinding(place)])),
+  "heat-map-place": chooseNextPlace, note: () => note()?.focus(), defer, "next-study": skip, undo,
+  "take-over": takeOver, warning: () => alertBox?.querySelector("button")?.click(), beside: compareNext,
+  "study-keys": () => keysDialog?.showModal(),
 };
 
 function onKey(event) {
@@ -372,13 +381,17 @@ function onKey(event) {
   if (keysDialog?.open || event.isComposing || event.defaultPrevented) return;
   const isTyping = event.target.matches?.(TYPING);
   if (isTyping) return onKeyWhileTyping(event);
-  if (event.ctrlKey || event.altKey || event.metaKey || event.repeat) return;
+  if (isShortcutOfBrowser(event) || event.repeat) return;
   if (event.key === "Enter" && event.target.closest?.(OWN_ENTER)) return;
-  const action = ACTIONS[event.key.length === 1 ? event.key.toLowerCase() : event.key];
+  const action = event.key.length === 1 ? ACTIONS[OWN_KEYS[event.key.toLowerCase()]] : FIXED[event.key];
   if (!action) return;
   event.preventDefault();
   action();
 }
+
+// Brackets and braces are typed with AltGr on many keyboards, which reports itself as Ctrl + Alt.
+const isShortcutOfBrowser = (event) =>
+  (event.ctrlKey || event.altKey || event.metaKey) && !event.getModifierState("AltGraph");
 
 function onKeyWhileTyping(event) {
   if (event.key === "Escape") {

@@ -260,31 +260,43 @@ function previousPage() {
   else follow("a[rel=first]");
 }
 
-const ACTIONS = {
-  j: () => move(1),
-  k: () => move(-1),
+const FIXED = {
   ArrowDown: () => move(1),
   ArrowUp: () => move(-1),
   Enter: () => linkOf(rowOf(list, selectedId) ?? list)?.click(),
-  "/": () => search.select(),
-  ".": () => pending && swap(pending),
-  n: () => follow("a[rel=next]"),
-  p: previousPage,
-  "?": () => keys.showModal(),
-  v: () => document.querySelector("#views").showModal(),
-  c: () => document.querySelector("#columns").showModal(),
   Escape: drop,
 };
+// The names are those of web/keys.py; any other name there is that of a filter.
+const ACTIONS = {
+  "next-row": () => move(1),
+  "previous-row": () => move(-1),
+  "take-over-news": () => pending && swap(pending),
+  search: () => search.select(),
+  views: () => document.querySelector("#views").showModal(),
+  columns: () => document.querySelector("#columns").showModal(),
+  "next-page": () => follow("a[rel=next]"),
+  "previous-page": previousPage,
+  "list-keys": () => keys.showModal(),
+};
+const OWN_KEYS = JSON.parse(list.dataset.keys);
+
+function actionOf({ key }) {
+  const name = OWN_KEYS[key.length === 1 ? key.toLowerCase() : key];
+  if (!name) return FIXED[key];
+  return ACTIONS[name] ?? (() => follow(`[data-filter="${name}"]`));
+}
 
 document.addEventListener("keydown", (event) => {
-  if (event.ctrlKey || event.altKey || event.metaKey || dialogs.some((one) => one.open)) return;
+  // Brackets and braces are typed with AltGr on many keyboards, which reports itself as Ctrl + Alt.
+  const isModified = (event.ctrlKey || event.altKey || event.metaKey) && !event.getModifierState("AltGraph");
+  if (isModified || dialogs.some((one) => one.open)) return;
   const element = event.target;
   if (element.matches("input, select, textarea")) {
     if (event.key === "Escape") element.blur();
     return;
   }
   if (event.key === "Enter" && element.matches("a, button")) return;
-  const action = /^[1-9]$/.test(event.key) ? () => follow(`[data-key="${event.key}"]`) : ACTIONS[event.key];
+  const action = actionOf(event);
   if (!action) return;
   event.preventDefault();
   action();
@@ -311,10 +323,10 @@ list.addEventListener("pointerleave", () => {
   settle();
 });
 pendingButton.addEventListener("click", () => pending && swap(pending));
-document.querySelector("#show-keys").addEventListener("click", ACTIONS["?"]);
+document.querySelector("#show-keys").addEventListener("click", ACTIONS["list-keys"]);
 document.querySelector(".choices").hidden = false;
-document.querySelector("#show-views").addEventListener("click", ACTIONS.v);
-document.querySelector("#show-columns").addEventListener("click", ACTIONS.c);
+document.querySelector("#show-views").addEventListener("click", ACTIONS.views);
+document.querySelector("#show-columns").addEventListener("click", ACTIONS.columns);
 
 // ---- Filters: applied at once, and only those that filter stand in the address ----------------------------
 
