@@ -16,6 +16,7 @@ from web import (
     health,
     keys,
     list_choices,
+    oidc,
     pixels,
     quarantine,
     security,
@@ -33,7 +34,7 @@ from worklist.errors import Invalid
 from worklist.settings import Settings
 
 SCREENS = (
-    *(account, keys, worklist_page, list_choices, study, pixels, health, stow),
+    *(account, oidc, keys, worklist_page, list_choices, study, pixels, health, stow),
     pages,
     *(administration, quarantine, sources, classifiers, training, accounts),
 )
@@ -74,6 +75,7 @@ def create_app(chosen: Settings | None = None) -> Flask:
     shown.register(app)
     administration.register(app)
     keys.register(app)
+    oidc.register(app)
     for screen in SCREENS:
         app.register_blueprint(screen.bp)
     app.register_api(endpoints.bp)

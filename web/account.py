@@ -5,7 +5,7 @@ from datetime import timedelta
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from web import security
+from web import oidc, security
 from worklist import accounts, database
 from worklist.errors import Invalid
 
@@ -45,8 +45,11 @@ def sign_out() -> ResponseReturnValue:
     everywhere = request.form.get("everywhere") == "yes"
     with database.transaction() as session:
         accounts.sign_out(session, security.person().id, everywhere=everywhere)
+    address = oidc.sign_out_address()
     security.end_session()
     flash("You are signed out everywhere." if everywhere else "You are signed out.")
+    if address:
+        return render_template("account/sign_out.html", address=address)
     return redirect(url_for("account.sign_in"))
 
 

@@ -5,8 +5,8 @@ from flask.typing import ResponseReturnValue
 
 from web import security
 from web.administration import administrators_only
-from worklist import database
-from worklist.accounts import administration
+from worklist import database, settings
+from worklist.accounts import administration, identity_provider
 from worklist.errors import Conflict, Invalid
 from worklist.tables import Role, User
 
@@ -105,6 +105,19 @@ def reset_password(user_id: int) -> ResponseReturnValue:
     with database.transaction() as session:
         user, password = administration.reset_password(session, user_id, who=_who())
     return render_template("accounts/password.html", row=user, password=password, is_new=False)
+
+
+@bp.post("/<int:user_id>/hand-over")
+@administrators_only
+def hand_over(user_id: int) -> ResponseReturnValue:
+    """Let somebody sign in at the identity provider instead of with a password."""
+    chosen = settings.current()
+    if not chosen.oidc_issuer:
+        raise Invalid("Here nobody signs in at an identity provider: WORKLIST_OIDC_ISSUER is not set.")
+    with database.transaction() as session:
+        user = identity_provider.hand_over(session, user_id, chosen.oidc_issuer, who=_who())
+    flash(f"{user.display_name} signs in with {chosen.oidc_name} from now on, as {user.username}.")
+    return redirect(url_for(".page"), 303)
 
 
 def _role() -> Role:

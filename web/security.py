@@ -25,6 +25,8 @@ PUBLIC = frozenset(
         "account.begin",
         "health.live",
         "health.ready",
+        "oidc.begin",
+        "oidc.finish",
         "stow.store",
         "api_pages.document",
     }
@@ -68,6 +70,7 @@ class Person:
     must_change_password: bool
     session_epoch: int
     preferences: Mapping[str, Any]
+    has_password: bool = True
 
     is_authenticated: ClassVar[bool] = True
     is_active: ClassVar[bool] = True
@@ -95,6 +98,11 @@ def person() -> Person:
     """Return who is signed in; only for routes that require it."""
     signed_in: Person = g.person
     return signed_in
+
+
+def signed_in() -> Person | None:
+    """Return who is signed in, if anybody is; for routes that are open to all."""
+    return current_user._get_current_object() if current_user.is_authenticated else None
 
 
 def begin_session(user: User) -> None:
@@ -208,6 +216,7 @@ def as_person(user: User) -> Person:
         must_change_password=user.must_change_password,
         session_epoch=user.session_epoch,
         preferences=user.preferences,
+        has_password=user.issuer is None,
     )
 
 

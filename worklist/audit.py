@@ -49,6 +49,7 @@ ACTIONS = (
     "user.changed",
     "user.switched",
     "user.unlocked",
+    "user.handed_over",
     "token.created",
     "token.revoked",
     "ranking.changed",

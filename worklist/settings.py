@@ -8,6 +8,7 @@ import os
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -18,7 +19,9 @@ PREFIX = "WORKLIST_"
 # Named here as well, since the settings stand on nothing; a test compares.
 BODY_PARTS = ("ELBOW", "FINGER", "FOREARM", "HAND", "HUMERUS", "SHOULDER", "WRIST")
 VIEW_KINDS = ("frontal", "lateral", "oblique", "axial")
-SECRETS = ("secret_key", "database_url", "broker_url")
+SECRETS = ("secret_key", "database_url", "broker_url", "oidc_client_secret")
+# A role from a group at the identity provider; role service is for programs with passwords.
+OIDC_ROLES = ("reader", "lead", "administrator", "auditor")
 
 
 class Settings(BaseSettings):
@@ -112,6 +115,13 @@ class Settings(BaseSettings):
     claim_lease_seconds: float = Field(
         300, gt=5, description="Seconds after which a reader's claim ends unless the open page renews it"
     )
+    public_url: str = Field("", description="Address at which browsers reach the web server")
+    oidc_issuer: str = Field("", description="Issuer of the OpenID provider that people sign in with")
+    oidc_name: str = Field("your hospital account", description="What the sign-in page calls that provider")
+    oidc_client_id: str = Field("", description="Client ID with which we are registered there")
+    oidc_client_secret: str = Field("", description="Client secret that belongs to it")
+    oidc_groups_claim: str = Field("groups", description="Claim that lists a person's groups")
+    oidc_roles: str = Field("", description="Group at the provider = role here; the first that fits counts")
 
     @field_validator("log_level")
     @classmethod
@@ -138,6 +148,32 @@ class Settings(BaseSettings):
         if value and len(value) < 32:
             raise ValueError("must have at least 32 characters")
         return value
+
+    @field_validator("public_url", "oidc_issuer")
+    @classmethod
+    def _safe_address(cls, value: str) -> str:
+        address = urlsplit(value)
+        is_here = address.scheme == "http" and address.hostname in {"localhost", "127.0.0.1", "::1"}
+        if value and not (address.netloc and (address.scheme == "https" or is_here)):
+            raise ValueError("must begin with https:// (http:// only on this computer itself)")
+        return value
+
+    @field_validator("oidc_roles")
+    @classmethod
+    def _known_roles(cls, value: str) -> str:
+        for entry in filter(None, map(str.strip, value.split(";"))):
+            group, _, role = entry.rpartition("=")
+            if not group.strip() or role.strip() not in OIDC_ROLES:
+                raise ValueError(
+                    f"{entry} is not like Radiologists=reader, with one of {', '.join(OIDC_ROLES)}"
+                )
+        return value
+
+    @property
+    def role_of_group(self) -> dict[str, str]:
+        """Group at the identity provider → role, in the order in which they count."""
+        entries = (entry.rpartition("=") for entry in self.oidc_roles.split(";") if entry.strip())
+        return {group.strip(): role.strip() for group, _, role in entries}
 
     @property
     def uses_tls(self) -> bool:

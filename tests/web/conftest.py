@@ -4,6 +4,7 @@ import re
 import shutil
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -166,8 +167,15 @@ class Gate:
 @pytest.fixture
 def live_server(app: Flask) -> Iterator[str]:
     """The address of the application on a free loopback port."""
+    with serve(app) as address:
+        yield address
+
+
+@contextmanager
+def serve(app: Flask, port: int = 0) -> Iterator[str]:
+    """Serve an application on a loopback port, by default a free one."""
     gate = Gate(app)
-    server = make_server("127.0.0.1", 0, gate, threaded=True, request_handler=Quiet)
+    server = make_server("127.0.0.1", port, gate, threaded=True, request_handler=Quiet)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}"
     server.shutdown()

@@ -188,6 +188,8 @@ def change_password(session: Session, user_id: int, *, present: str, new: str) -
         If the new one breaks the rule or is the present one.
     """
     user = _get(session, user_id)
+    if user.issuer is not None:
+        raise Invalid("This account has no password here: its person signs in at the identity provider.")
     if not _matches(user.password_hash, present):
         raise WrongPassword("The present password is not right.")
     if present == new:

@@ -62,10 +62,12 @@ def change(session: Session, user_id: int, *, display_name: str, role: Role, who
     Invalid
         If the name is empty or too long.
     Conflict
-        If nobody would be left to administrate.
+        If nobody would be left to administrate, or the role comes from an identity provider.
     """
     user = existing(session, user_id)
     name = _checked(display_name)
+    if role is not user.role and user.issuer is not None:
+        raise Conflict(f"The role of {user.display_name} follows their groups at the identity provider.")
     if role is not user.role:
         _keep_an_administrator(session, user)
         user.session_epoch += 1
@@ -100,8 +102,12 @@ def unlock(session: Session, user_id: int, *, who: str) -> User:
 
 
 def reset_password(session: Session, user_id: int, *, who: str) -> tuple[User, str]:
-    """Replace a password that was forgotten; return the account and the new one, to be changed at sign-in."""
+    """Replace a password that was forgotten; return the account and the new one, to be changed at sign-in.
+
+    An account of an identity provider becomes a local one.
+    """
     user = existing(session, user_id)
+    user.issuer = user.subject = None
     password = _drawn()
     user.password_hash = accounts.hasher().hash(password)
     user.must_change_password = True

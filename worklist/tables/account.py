@@ -21,10 +21,13 @@ class Role(StrEnum):
 
 
 class User(Base):
-    """A local account; the password is an argon2 hash."""
+    """An account: local, with the argon2 hash of a password, or that of an identity provider (``issuer``)."""
 
     __tablename__ = "user"
-    __table_args__ = (CheckConstraint("username = lower(username)", name="username_lower_case"),)
+    __table_args__ = (
+        CheckConstraint("username = lower(username)", name="username_lower_case"),
+        UniqueConstraint("issuer", "subject"),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     username: Mapped[str] = mapped_column(String(64), unique=True)
@@ -39,6 +42,9 @@ class User(Base):
     session_epoch: Mapped[int] = mapped_column(default=0)
     created_at: Mapped[datetime]
     signed_in_at: Mapped[datetime | None]
+    # Who the person is at the identity provider; without a subject: whoever comes first with this user name.
+    issuer: Mapped[str | None] = mapped_column(String(255))
+    subject: Mapped[str | None] = mapped_column(String(255))
     # What this person has chosen: columns of the list, keys.
     preferences: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict, server_default="{}")
 
