@@ -120,7 +120,9 @@ def study(number: int, chance: random.Random) -> dict[str, object]:
     waiting = chance.random() < OPEN_SHARE
     age = timedelta(hours=chance.random() * (26 if waiting else 24 * 365))
     received_at = clock.now() - age
-    scored = chance.random() < 0.9
+    # Of a thousand: 940 scored, 50 out of scope, 10 failed.
+    result = chance.choices((Result.SCORED, Result.OUT_OF_SCOPE, Result.FAILED), (94, 5, 1))[0]
+    scored = result is Result.SCORED
     probability = chance.betavariate(0.6, 1.4) if scored else None
     family, given = f"{chance.choice(FAMILIES)}{number % 977}", f"{chance.choice(GIVEN)}{number % 89}"
     name = f"{family}^{given} {chance.choice('ABCDEFGH')}"
@@ -132,18 +134,24 @@ def study(number: int, chance: random.Random) -> dict[str, object]:
         "patient_name_folded": name,
         "accession_number": f"ACC{number}",
         "description": "Wrist right",
-        "body_part": chance.choice(list(BodyPart)),
+        "body_part": None if result is Result.OUT_OF_SCOPE else chance.choice(list(BodyPart)),
         "received_at": received_at,
         "last_received_at": received_at,
         "is_complete": True,
-        "result": Result.SCORED if scored else Result.FAILED,
+        "result": result,
         "study_probability": probability,
-        "attention": Attention.FLAGGED if scored and probability > 0.6 else Attention.NONE,
+        "attention": attention(probability),
         "rank_key": rank_key(received_at, probability, ClinicalPriority.ROUTINE, policy=Policy()),
         "due_key": due_key(received_at, ClinicalPriority.ROUTINE, policy=Policy()),
         "reading_state": chance.choices(STATES, (95, 3, 2))[0] if waiting else ReadingState.READ,
         "is_open": waiting,
     }
+
+
+def attention(probability: float | None) -> Attention:
+    if probability is None or probability < 0.4:
+        return Attention.NONE
+    return Attention.FLAGGED if probability > 0.6 else Attention.LOOK_CLOSER
 
 
 def image(number: int, view: int) -> dict[str, object]:
@@ -192,10 +200,17 @@ def addresses(studies: int) -> dict[str, str]:
         "late": "/?due=late",
         "due within the hour, one body part": "/?due=hour&part=HAND",
         "late and failed": "/?due=late&result=failed",
+        "waiting, not scored yet: none": "/?result=waiting",
+        "waiting, out of scope, one body part: none": "/?result=out_of_scope&part=WRIST",
         "read": "/?state=read",
         "read, one body part, flagged": "/?state=read&part=HAND&attention=flagged",
+        "read, look closer": "/?state=read&attention=look_closer",
         "read, failed": "/?state=read&result=failed",
+        "read, failed, one body part": "/?state=read&result=failed&part=WRIST",
         "read, out of scope": "/?state=read&result=out_of_scope",
+        "read, out of scope, one body part: none": "/?state=read&result=out_of_scope&part=WRIST",
+        "read, failed, flagged: none": "/?state=read&result=failed&attention=flagged",
+        "read, not scored yet: none": "/?state=read&result=waiting",
         "search, waiting, rare name": "/?q=synthetic42",
         "search, waiting, broad name": "/?q=s",
         "search, read, rare name": "/?state=read&q=synthetic42",

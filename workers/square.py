@@ -25,7 +25,7 @@ class Prepared:
     letterbox: tuple[int, int, int, int]
 
 
-def prepare(greys: Greys, size: int) -> Prepared:
+def prepare(greys: Greys, size: int, crop: Crop | None = None) -> Prepared:
     """Crop an image and fit the crop into a black square without distorting it.
 
     Parameters
@@ -35,6 +35,8 @@ def prepare(greys: Greys, size: int) -> Prepared:
         their full range; 0 is black.
     size
         Side of the square in pixels.
+    crop
+        The part to fit into it; None: the anatomy, as `find_crop` finds it.
 
     Returns
     -------
@@ -44,14 +46,17 @@ def prepare(greys: Greys, size: int) -> Prepared:
     Raises
     ------
     ValueError
-        If the array is not two-dimensional, is empty or holds NaN or infinity.
+        If the array is not two-dimensional, is empty or holds NaN or infinity; if the crop leaves it.
 
     Notes
     -----
     The crop keeps its proportions, since the angle and width of a bone say much
     about it, and stands in the middle.
     """
-    crop = find_crop(greys)
+    if crop is None:
+        crop = find_crop(greys)
+    elif crop.top + crop.height > greys.shape[0] or crop.left + crop.width > greys.shape[1]:
+        raise ValueError(f"the crop {crop.rectangle} leaves the image of shape {greys.shape}")
     letterbox = _letterbox(crop.height, crop.width, size)
     top, left, height, width = letterbox
     shrinks = height <= crop.height

@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from workers.crop import PREPROCESSING_VERSION
+from workers.crop import PREPROCESSING_VERSION, Crop
 from workers.square import prepare
 from workers.training.events import Pace, Stage, Watch
 from worklist.dataset.pixels import Unreadable, read_greys
@@ -32,7 +32,7 @@ class Square:
     Parameters
     ----------
     sha256
-        Of the image file's content.
+        Of the image file's content and, if a reader drew it, the crop.
     path
         PNG of 8 bits (size, size), as ``workers.square.prepare`` makes it, 0...255.
     """
@@ -75,6 +75,9 @@ def prepare_squares(images: Sequence[SnapshotImage], size: int, cache: Path, wat
     folder = cache / "squares" / f"{size}px-v{PREPROCESSING_VERSION}"
     pace = Pace(watch, Stage.IMAGES, len(images))
     squares: list[Square] = []
+    drawn = sum(_drawn_crop(image) is not None for image in images)
+    if drawn:
+        watch.say(Stage.IMAGES, f"{drawn} images to learn from are cropped as their readers drew it.")
     for made in _in_threads(images, size, folder):
         if isinstance(made, Square):
             squares.append(made)
@@ -97,8 +100,11 @@ def _square(image: SnapshotImage, *, size: int, folder: Path) -> Square | _LeftO
     try:
         with image.path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
+        crop = _drawn_crop(image)
+        if crop is not None:
+            digest = hashlib.sha256(f"{digest} {crop.rectangle}".encode()).hexdigest()
         path = folder / digest[:2] / f"{digest}.png"
-        square = None if path.exists() else prepare(read_greys(image.path), size).square
+        square = None if path.exists() else prepare(read_greys(image.path), size, crop).square
     except OSError as error:
         return _LeftOut(image, error.strerror or type(error).__name__)
     except (Unreadable, ValueError, cv2.error) as error:
@@ -106,6 +112,16 @@ def _square(image: SnapshotImage, *, size: int, folder: Path) -> Square | _LeftO
     if square is not None:
         _write(path, square)
     return Square(image, digest, path)
+
+
+def _drawn_crop(image: SnapshotImage) -> Crop | None:
+    """Return the crop that a reader drew, for an image to learn from.
+
+    The others are cropped as the classifier will do it, or figures would be better than what it does.
+    """
+    if image.crop is None or image.role is not Role.FIT:
+        return None
+    return Crop(*image.crop, "drawn by a reader")
 
 
 def _write(path: Path, square: NDArray[np.float32]) -> None:

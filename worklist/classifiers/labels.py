@@ -7,7 +7,7 @@ from datetime import datetime
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import Row, select
+from sqlalchemy import Row, Select, select
 from sqlalchemy.orm import Session, aliased
 
 from worklist.tables import Attention, BodyPart, Opinion, Study, Verdict
@@ -60,8 +60,17 @@ def digest(identity: str) -> str:
     return hashlib.sha256(identity.encode()).hexdigest()[:16]
 
 
-def _standing() -> Any:
+def standing_ids() -> "Select[int]":
+    """Select the ids of the verdicts that stand: neither taken back nor corrected by a later one."""
     later = aliased(Verdict)
+    return (
+        select(Verdict.id)
+        .outerjoin(later, later.replaces_id == Verdict.id)
+        .where(Verdict.retracted_at.is_(None), later.id.is_(None))
+    )
+
+
+def _standing() -> Any:
     return (
         select(
             Verdict.study_id,
@@ -75,8 +84,7 @@ def _standing() -> Any:
             Study.study_probability,
         )
         .join(Study, Study.id == Verdict.study_id)
-        .outerjoin(later, later.replaces_id == Verdict.id)
-        .where(Verdict.retracted_at.is_(None), later.id.is_(None), Study.body_part.is_not(None))
+        .where(Verdict.id.in_(standing_ids()), Study.body_part.is_not(None))
         .order_by(Verdict.study_id, Verdict.id)
     )
 

@@ -11,14 +11,14 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from worklist import settings
-from worklist.classifiers.labels import StudyLabel, digest, study_labels
+from worklist.classifiers.labels import StudyLabel, digest, standing_ids, study_labels
 from worklist.dataset.faults import Tell
 from worklist.dataset.layouts import labelled_folder
 from worklist.dataset.record import LabelledImage, Split
 from worklist.dataset.snapshot import Role, SnapshotImage
 from worklist.errors import Invalid
 from worklist.intake import scope
-from worklist.tables import Instance, Series
+from worklist.tables import Instance, Mark, MarkKind, Series
 
 # Shares of patients: three in twenty choose what was fitted, and three measure it.
 FIT_SHARE = 0.70
@@ -26,6 +26,7 @@ TUNE_SHARE = 0.15
 # Of a folder that brings a split of its own, as much of its training part chooses.
 TUNE_SHARE_OF_TRAIN = 0.10
 _STUDIES_AT_ONCE = 500
+Rectangle = tuple[int, int, int, int]
 
 
 def from_verdicts(session: Session) -> list[SnapshotImage]:
@@ -35,8 +36,9 @@ def from_verdicts(session: Session) -> list[SnapshotImage]:
     all, and versions can be compared on the same patients.
     """
     labels = {label.study_id: label for label in study_labels(session) if label.is_abnormal is not None}
+    crops = _drawn_crops(session)
     return [
-        _of_verdict(labels[study_id], instance_id, path)
+        _of_verdict(labels[study_id], instance_id, path, crops.get(instance_id))
         for study_id, instance_id, path in _images(session, list(labels))
     ]
 
@@ -116,7 +118,17 @@ def _images(session: Session, study_ids: list[int]) -> Iterator[tuple[int, int, 
         yield from ((row.study_id, row.id, row.file_path) for row in rows)
 
 
-def _of_verdict(label: StudyLabel, instance_id: int, path: str) -> SnapshotImage:
+def _drawn_crops(session: Session) -> dict[int, Rectangle]:
+    """Return by instance the crop that a reader drew; of several verdicts that stand, the newest's."""
+    rows = session.execute(
+        select(Mark.instance_id, Mark.top, Mark.left, Mark.height, Mark.width)
+        .where(Mark.kind == MarkKind.CROP, Mark.verdict_id.in_(standing_ids()))
+        .order_by(Mark.verdict_id, Mark.id)
+    )
+    return {row.instance_id: (row.top, row.left, row.height, row.width) for row in rows}
+
+
+def _of_verdict(label: StudyLabel, instance_id: int, path: str, crop: Rectangle | None) -> SnapshotImage:
     return SnapshotImage(
         path=settings.current().archive_folder.resolve() / path,
         name=f"verdicts/study-{label.study_id}/image-{instance_id}",
@@ -125,6 +137,7 @@ def _of_verdict(label: StudyLabel, instance_id: int, path: str) -> SnapshotImage
         study=label.study,
         is_abnormal=bool(label.is_abnormal),
         role=role_of(label.patient),
+        crop=crop,
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 from worklist.errors import Invalid, Unavailable
 from worklist.tables.vocabulary import BodyPart
@@ -33,6 +34,8 @@ class SnapshotImage:
         Digests: what images of one patient or study share. All images of a patient have one role.
     is_abnormal
         The label of the study, which each of its images inherits.
+    crop
+        (top, left, height, width) in pixels of the image, as a reader drew it; None: as the classifier would.
     """
 
     path: Path
@@ -42,6 +45,7 @@ class SnapshotImage:
     study: str
     is_abnormal: bool
     role: Role
+    crop: tuple[int, int, int, int] | None = None
 
 
 def write_snapshot(path: Path, images: Iterable[SnapshotImage]) -> str:
@@ -57,8 +61,13 @@ def digest(images: Iterable[SnapshotImage]) -> str:
 
 
 def _content(images: Iterable[SnapshotImage]) -> bytes:
-    lines = (json.dumps(asdict(image), default=str, sort_keys=True) + "\n" for image in images)
+    lines = (json.dumps(_fields(image), default=str, sort_keys=True) + "\n" for image in images)
     return "".join(sorted(lines, key=lambda line: str(json.loads(line)["name"]))).encode()
+
+
+def _fields(image: SnapshotImage) -> dict[str, object]:
+    # A snapshot without crops is the same as before there were any, and so is its hash.
+    return {name: value for name, value in asdict(image).items() if name != "crop" or value is not None}
 
 
 def read_snapshot(path: Path, *, sha256: str = "") -> list[SnapshotImage]:
@@ -87,11 +96,12 @@ def read_snapshot(path: Path, *, sha256: str = "") -> list[SnapshotImage]:
         )
     try:
         return [_image(json.loads(line)) for line in content.splitlines()]
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, IndexError) as error:
         raise Invalid(f"{path} is no snapshot: {error}.") from error
 
 
-def _image(fields: dict[str, object]) -> SnapshotImage:
+def _image(fields: dict[str, Any]) -> SnapshotImage:
+    crop = fields.get("crop")
     return SnapshotImage(
         path=Path(str(fields["path"])),
         name=str(fields["name"]),
@@ -100,4 +110,5 @@ def _image(fields: dict[str, object]) -> SnapshotImage:
         study=str(fields["study"]),
         is_abnormal=bool(fields["is_abnormal"]),
         role=Role(str(fields["role"])),
+        crop=(int(crop[0]), int(crop[1]), int(crop[2]), int(crop[3])) if crop is not None else None,
     )

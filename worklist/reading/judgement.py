@@ -8,6 +8,8 @@ from worklist.tables import BodyPart, Finding, HeatMapPlace, MarkKind, Opinion
 
 LONGEST_NOTE = 4000
 MOST_MARKS = 50
+# A classifier cannot be taught by less (workers.crop.SMALLEST_SIDE_PX).
+SMALLEST_CROP_PX = 32
 
 _LIMB = (
     Finding.FRACTURE,
@@ -44,6 +46,11 @@ class DrawnMark:
     def __post_init__(self) -> None:
         if min(self.left, self.top) < 0 or min(self.width, self.height) < 1:
             raise Invalid("A mark begins inside its image and has at least one pixel.")
+        if self.kind is MarkKind.CROP and min(self.width, self.height) < SMALLEST_CROP_PX:
+            raise Invalid(
+                f"A crop has at least {SMALLEST_CROP_PX} pixels to each side; this one has {self.width} × "
+                f"{self.height}. Draw it larger, or take it away with Del."
+            )
 
     @property
     def attributes(self) -> dict[str, object]:

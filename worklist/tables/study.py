@@ -46,6 +46,7 @@ __all__ = [
 SEARCHED = "C"
 OPEN = text("is_open = true")
 OPEN_SQLITE = text("is_open = 1")
+READ = text("reading_state = 'read'")
 
 
 def _searched(length: int) -> String:
@@ -54,6 +55,10 @@ def _searched(length: int) -> String:
 
 def _open_index(name: str, *columns: str) -> Index:
     return Index(name, *columns, postgresql_where=OPEN, sqlite_where=OPEN_SQLITE)
+
+
+def _read_index(name: str, *columns: str) -> Index:
+    return Index(name, *columns, postgresql_where=READ, sqlite_where=READ)
 
 
 class Study(Base):
@@ -85,8 +90,15 @@ class Study(Base):
             postgresql_where=text("is_open = true AND turn <> 'first'"),
             sqlite_where=text("is_open = 1 AND turn <> 'first'"),
         ),
-        # ranked_list: read studies, by state.
-        Index("ix_study_state_rank", "reading_state", "rank_key", "id"),
+        # ranked_list: what waits, by state.
+        _open_index("ix_study_open_state_rank", "reading_state", "rank_key", "id"),
+        # ranked_list: read studies.
+        _read_index("ix_study_read_rank", "rank_key", "id"),
+        # ranked_list: read studies by result, attention, body part; the last columns let a filter be answered
+        # without the row where hardly any study passes all filters.
+        _read_index("ix_study_read_result_rank", "result", "rank_key", "id", "attention", "body_part"),
+        _read_index("ix_study_read_attention_rank", "attention", "rank_key", "id", "body_part"),
+        _read_index("ix_study_read_part_rank", "body_part", "rank_key", "id"),
         # ranked_list: the open list by deadline, and what is late.
         _open_index("ix_study_open_due", "due_key", "id"),
         # ranked_list: search by prefix of patient ID, accession number.

@@ -13,6 +13,7 @@ from sqlalchemy import (
     Select,
     String,
     and_,
+    false,
     func,
     literal,
     select,
@@ -170,8 +171,8 @@ def counts(session: Session) -> Counts:
             _capped(is_open, Study.result == Result.NO_CLASSIFIER),
             _capped(is_open, Study.result == Result.FAILED),
             _capped(is_open, Study.result == Result.OUT_OF_SCOPE),
-            _capped(Study.reading_state == ReadingState.READING),
-            _capped(Study.reading_state == ReadingState.DEFERRED),
+            _capped(is_open, Study.reading_state == ReadingState.READING),
+            _capped(is_open, Study.reading_state == ReadingState.DEFERRED),
             _capped(is_open, Study.due_key < _now_key()),
             *(_capped(is_open, Study.turn != Turn.FIRST, Study.turn == turn) for turn in TURNS.values()),
         )
@@ -296,7 +297,11 @@ def _in_state(state: str, *, is_narrow_search: bool) -> ColumnElement[bool]:
         return Study.is_open.is_not(False) if state == "open" else word == state
     if state in TURNS:
         return and_(Study.is_open == true(), Study.turn != Turn.FIRST, Study.turn == TURNS[state])
-    return Study.is_open == true() if state == "open" else Study.reading_state == ReadingState(state)
+    if state == "open":
+        return Study.is_open == true()
+    # Written out: a database chooses among the indexes of read studies before it sees a parameter.
+    written = literal(ReadingState(state), Study.reading_state.type, literal_execute=True)
+    return and_(Study.is_open == (false() if state == "read" else true()), Study.reading_state == written)
 
 
 def _capped(*conditions: ColumnExpressionArgument[bool]) -> Any:

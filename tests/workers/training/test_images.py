@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from tests.workers.training.tiny import SIZE_PX, tiny_images
+from workers.crop import Crop
 from workers.square import prepare
 from workers.training.events import Cancelled, Watch
 from workers.training.images import check_labels, prepare_squares
@@ -68,3 +69,29 @@ def test_snapshot_without_both_labels_to_tune_with_is_refused(images):
     kept = [image for image in images if image.role is not Role.TUNE or image.is_abnormal]
     with pytest.raises(Invalid, match="Of 8 readable images to tune with, 8 are abnormal"):
         check_labels(kept)
+
+
+def test_crop_that_a_reader_drew_is_learnt_from_and_never_measured_with(tmp_path):
+    fit, other, *_ = tiny_images(tmp_path, fit=1, tune=1, test=0)
+    tune = replace(other, role=Role.TUNE)
+    drawn = (20, 10, 40, 60)
+    told = []
+    plain = prepare_squares([fit, tune], SIZE_PX, tmp_path / "cache", Watch())
+    cropped = prepare_squares(
+        [replace(fit, crop=drawn), replace(tune, crop=drawn)], SIZE_PX, tmp_path / "cache", Watch(told.append)
+    )
+    stored = cv2.imread(str(cropped[0].path), cv2.IMREAD_GRAYSCALE)
+    expected = prepare(read_greys(fit.path), SIZE_PX, Crop(*drawn)).square
+    assert np.abs(stored / 255 - expected).max() <= 0.5 / 255 + 1e-6
+    # The same file with two crops is two images for every cache.
+    assert cropped[0].sha256 != plain[0].sha256
+    assert cropped[1].path == plain[1].path
+    assert "1 images to learn from are cropped as their readers drew it." in [event.message for event in told]
+
+
+def test_crop_beyond_the_image_is_told_and_the_image_left_out(tmp_path):
+    image, *_ = tiny_images(tmp_path, fit=1, tune=0, test=0)
+    told = []
+    outside = replace(image, crop=(60, 0, 40, 40))
+    assert prepare_squares([outside], SIZE_PX, tmp_path / "cache", Watch(told.append)) == []
+    assert any("leaves the image of shape (96, 96)" in event.message for event in told)

@@ -7,11 +7,12 @@ import pytest
 
 from tests.factories import make_instance, make_study, make_user
 from tests.worklist.classifiers.test_labels import say
+from worklist import clock
 from worklist.classifiers import snapshots
 from worklist.dataset.snapshot import Role, SnapshotImage, write_snapshot
 from worklist.dataset.synthesis import synthesize
 from worklist.errors import Invalid
-from worklist.tables import BodyPart, Opinion
+from worklist.tables import BodyPart, Mark, MarkKind, Opinion
 
 
 @pytest.fixture
@@ -31,6 +32,22 @@ def image(name, *, role=Role.FIT, is_abnormal=False, patient=None, study=None):
     )
 
 
+def mark(session, verdict, instance, rectangle, *, kind=MarkKind.CROP):
+    top, left, height, width = rectangle
+    session.add(
+        Mark(
+            verdict_id=verdict.id,
+            instance_id=instance.id,
+            kind=kind,
+            top=top,
+            left=left,
+            height=height,
+            width=width,
+        )
+    )
+    session.flush()
+
+
 def complete():
     return [image(f"{role}{label}", role=role, is_abnormal=label) for role in Role for label in (False, True)]
 
@@ -45,6 +62,25 @@ def test_each_analysable_image_of_a_labelled_study_is_in_it(session, reader, sit
     assert len(found) == 2
     assert {one.is_abnormal for one in found} == {True}
     assert all(one.path.is_relative_to(site.archive_folder) for one in found)
+
+
+def test_newest_crop_that_stands_goes_with_its_image(session, reader):
+    study = make_study(session, images=0)
+    first, second = (make_instance(session, study.series[0]) for _ in range(2))
+    corrected = say(session, study, reader, Opinion.ABNORMAL)
+    mark(session, corrected, first, (1, 2, 40, 50))
+    mark(session, corrected, second, (9, 9, 40, 40))
+    standing = say(session, study, reader, Opinion.ABNORMAL, replaces_id=corrected.id)
+    mark(session, standing, first, (3, 4, 50, 60))
+    mark(session, standing, second, (0, 0, 5, 5), kind=MarkKind.BOX)
+    colleague = say(session, study, make_user(session, "otto"), Opinion.ABNORMAL)
+    mark(session, colleague, first, (5, 6, 70, 80))
+    taken_back = say(session, study, reader, Opinion.NORMAL, retracted_at=clock.now())
+    mark(session, taken_back, first, (7, 7, 77, 77))
+    assert {one.name[-len(str(first.id)) :]: one.crop for one in snapshots.from_verdicts(session)} == {
+        str(first.id): (5, 6, 70, 80),
+        str(second.id): None,
+    }
 
 
 def test_the_same_verdicts_give_the_same_file(session, reader, tmp_path):

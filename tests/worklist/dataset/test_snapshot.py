@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,15 @@ def test_it_reads_what_it_wrote_and_the_order_does_not_matter(tmp_path: Path) ->
     assert write_snapshot(tmp_path / "two", reversed(IMAGES)) == sha256
     assert digest(IMAGES) == sha256
     assert read_snapshot(tmp_path / "one", sha256=sha256) == sorted(IMAGES, key=lambda image: image.name)
+
+
+def test_crop_is_kept_and_a_snapshot_without_crops_stays_what_it_was(tmp_path: Path) -> None:
+    drawn = [replace(IMAGES[0], crop=(1, 2, 30, 40)), IMAGES[1]]
+    sha256 = write_snapshot(tmp_path / "one", drawn)
+    assert [image.crop for image in read_snapshot(tmp_path / "one", sha256=sha256)] == [None, (1, 2, 30, 40)]
+    assert sha256 != digest(IMAGES)
+    write_snapshot(tmp_path / "two", IMAGES)
+    assert "crop" not in (tmp_path / "two").read_text()
 
 
 def test_it_refuses_a_file_that_was_changed(tmp_path: Path) -> None:

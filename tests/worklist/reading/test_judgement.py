@@ -6,9 +6,9 @@ from sqlalchemy.orm import Session
 from tests.factories import make_study, make_user
 from worklist.errors import Invalid
 from worklist.reading import verdicts
-from worklist.reading.judgement import FINDINGS, Judgement, findings
+from worklist.reading.judgement import FINDINGS, DrawnMark, Judgement, findings
 from worklist.reading.verdicts import Seen
-from worklist.tables import BodyPart, Finding, HeatMapPlace, Opinion
+from worklist.tables import BodyPart, Finding, HeatMapPlace, MarkKind, Opinion
 
 
 @pytest.mark.parametrize("part", BodyPart)
@@ -50,3 +50,10 @@ def test_all_that_was_said_is_kept_and_a_correction_changes_it(session: Session)
     for judgement in (first, second, second):
         verdicts.give_verdict(session, study.id, rita.id, judgement, seen=seen)
     assert [past.judgement for past in verdicts.history(session, study.id)] == [second, first]
+
+
+def test_crop_that_is_too_small_to_learn_from_is_refused_and_a_small_box_is_not() -> None:
+    DrawnMark(1, MarkKind.BOX, left=0, top=0, width=3, height=3)
+    DrawnMark(1, MarkKind.CROP, left=0, top=0, width=32, height=32)
+    with pytest.raises(Invalid, match="at least 32 pixels to each side; this one has 31 × 500"):
+        DrawnMark(1, MarkKind.CROP, left=0, top=0, width=31, height=500)

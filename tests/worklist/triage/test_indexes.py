@@ -63,11 +63,13 @@ def _study(number, now):
         "rank_key": number,
         "due_key": number if number < 100 else clock.milliseconds(now) + 10**9,
         "is_open": is_open,
-        "reading_state": ReadingState.UNREAD if is_open else ReadingState.READ,
+        "reading_state": (ReadingState.UNREAD if number % 500 else ReadingState.DEFERRED)
+        if is_open
+        else ReadingState.READ,
         "is_complete": number % 500 != 0,
-        "body_part": list(BodyPart)[number % 70 // 10],
-        "result": Result.FAILED if number % 300 == 0 else Result.SCORED,
-        "attention": Attention.FLAGGED if number % 200 == 0 else Attention.NONE,
+        "body_part": BodyPart.HAND if number % 100 < 2 else BodyPart.WRIST,
+        "result": Result.FAILED if number % 300 < 2 else Result.SCORED,
+        "attention": Attention.FLAGGED if number % 200 < 2 else Attention.NONE,
     }
 
 
@@ -137,7 +139,12 @@ QUERIES = {
     "ix_study_open_part_rank": page(body_part=BodyPart.HAND),
     "ix_study_open_attention_rank": page(attention=Attention.FLAGGED),
     "ix_study_open_result_rank": page(result=Result.FAILED),
-    "ix_study_state_rank": page(state="read"),
+    "ix_study_open_state_rank": page(state="deferred"),
+    "ix_study_read_rank": page(state="read"),
+    "ix_study_read_result_rank": page(state="read", result=Result.FAILED),
+    "ix_study_read_attention_rank": page(state="read", attention=Attention.FLAGGED),
+    "ix_study_read_part_rank": page(state="read", body_part=BodyPart.HAND),
+    "ix_study_turn_rank": page(state="arbitration"),
     "ix_study_open_due": page(due=Due.LATE),
     "ix_study_name_words": page(state="read", search="n00017"),
     "ix_study_patient_id": page(state="read", search="p00017"),
