@@ -19,6 +19,7 @@ from web import (
     oidc,
     pixels,
     quarantine,
+    ranking,
     security,
     shown,
     sources,
@@ -36,7 +37,7 @@ from worklist.settings import Settings
 SCREENS = (
     *(account, oidc, keys, worklist_page, list_choices, study, pixels, health, stow),
     pages,
-    *(administration, quarantine, sources, classifiers, training, accounts),
+    *(administration, quarantine, sources, ranking, classifiers, training, accounts),
 )
 
 

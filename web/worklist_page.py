@@ -18,8 +18,9 @@ from worklist.errors import Invalid, Unavailable
 from worklist.reading.first_opinion import READERS
 from worklist.tables import Attention, BodyPart, Result
 from worklist.triage import ranked_list, saved_views
+from worklist.triage.list_query import Due, Filters
 from worklist.triage.policy import current_policy
-from worklist.triage.ranked_list import COUNT_LIMIT, Counts, Due, Filters, RankedPage, RankedRow
+from worklist.triage.ranked_list import COUNT_LIMIT, Counts, RankedPage, RankedRow
 from worklist.triage.saved_views import View
 
 bp = Blueprint("worklist_page", __name__)

@@ -20,7 +20,8 @@ from worklist.dataset.synthesis import synthesize
 from worklist.demo import preparation
 from worklist.tables import Instance, Result, Study
 from worklist.triage import rescoring
-from worklist.triage.ranked_list import Filters, ranked_page
+from worklist.triage.list_query import Filters
+from worklist.triage.ranked_list import ranked_page
 
 START = "demo-1"
 FIRST, SECOND = "home-1", "home-2"

@@ -18,8 +18,9 @@ from worklist.reading.judgement import DrawnMark, Judgement
 from worklist.reading.verdicts import Seen
 from worklist.tables import ReadingState, Role, Study, User
 from worklist.triage import ranked_list
+from worklist.triage.list_query import Filters
 from worklist.triage.policy import current_policy
-from worklist.triage.ranked_list import Filters, RankedRow
+from worklist.triage.ranked_list import RankedRow
 from worklist.triage.study_detail import study_detail
 
 # The library evaluates annotations, and those of Flask's own type are texts.

@@ -16,7 +16,7 @@ from worklist.tables import (
     Result,
     Turn,
 )
-from worklist.triage.ranked_list import STATES, Due
+from worklist.triage.list_query import STATES, Due
 
 LARGEST_ID = 2**31 - 1
 LARGEST_SIDE = 65535

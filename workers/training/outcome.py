@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -54,10 +55,13 @@ def write_card(
     logits = finished_logits(folder) or {}
     judged = [image for image in images if image.name in logits]
     watch.say(Stage.EVALUATION, f"Measuring on the {_studies(judged)} studies that were not learnt from.")
-    card = {**_what_it_is(run, folder), **_data(run, images, judged), **report.measure(judged, logits)}
+    champion = _champion(judged, cache, watch)
+    tune = [image for image in judged if image.role is Role.TUNE]
+    so_far = comparison.flagged(tune, champion.logits, champion.card) if champion else frozenset()
+    card = {**_what_it_is(run, folder), **_data(run, images, judged), **report.measure(judged, logits, so_far)}
     watch.say(Stage.EVALUATION, "Looking for images that were learnt from and measured on.")
     twice = _leaks(images, watch)
-    card["comparison"] = _comparison(card, judged, logits, twice, cache, watch)
+    card["comparison"] = _comparison(card, judged, logits, champion, twice)
     path = folder / "card.json"
     write_whole(path, (json.dumps(card, indent=2, allow_nan=False) + "\n").encode())
     return path
@@ -103,42 +107,60 @@ def _data(run: TrainingRun, images: Sequence[SnapshotImage], judged: Sequence[Sn
     }
 
 
+@dataclass(frozen=True)
+class _Champion:
+    """The version in charge, and what it says of the images; or why it could not be asked."""
+
+    name: str
+    sha256: str
+    card: dict[str, Any]
+    logits: Mapping[str, float]
+    trouble: str = ""
+
+
+def _champion(judged: Sequence[SnapshotImage], cache: Path, watch: Watch) -> _Champion | None:
+    with database.reading() as session:
+        version = versions.in_state(session, ClassifierState.CHAMPION)
+    if version is None:
+        return None
+    watch.say(Stage.EVALUATION, f"Comparing with {version.name}, which is in charge.")
+    try:
+        logits = _logits(version, judged, cache, watch)
+    except WorklistError as error:
+        # A champion that cannot be loaded is no reason to lose what was trained.
+        return _Champion(version.name, version.weights_sha256, version.card, {}, str(error))
+    return _Champion(version.name, version.weights_sha256, version.card, logits)
+
+
 def _comparison(
     card: dict[str, Any],
     judged: Sequence[SnapshotImage],
     logits: Mapping[str, float],
+    champion: _Champion | None,
     twice: Sequence[GateTest],
-    cache: Path,
-    watch: Watch,
 ) -> dict[str, Any]:
     """Return what the gate asks about studies that neither version has learnt from."""
     images = [image for image in judged if image.role is Role.TEST]
-    with database.reading() as session:
-        champion = versions.in_state(session, ClassifierState.CHAMPION)
-    found = {"champion": "", "champion_sha256": "", "studies": _studies(images)}
     if champion is None:
         tests = comparison.candidate_alone(images, logits, card)
+    elif champion.trouble:
+        tests = [_not_compared(champion)]
     else:
-        watch.say(Stage.EVALUATION, f"Comparing with {champion.name}, which is in charge.")
-        found |= {"champion": champion.name, "champion_sha256": champion.weights_sha256}
-        try:
-            champions = _logits(champion, images, cache, watch)
-            tests = comparison.compare(comparison.held_out(images, logits, card, champions, champion.card))
-        except WorklistError as error:
-            # A champion that cannot be loaded is no reason to lose what was trained.
-            tests = [_not_compared(champion.name, error)]
+        tests = comparison.compare(comparison.held_out(images, logits, card, champion.logits, champion.card))
     return {
-        **found,
+        "champion": champion.name if champion else "",
+        "champion_sha256": champion.sha256 if champion else "",
+        "studies": _studies(images),
         "snapshot_sha256": card["data"]["snapshot_sha256"],
         "tests": [test.as_json() for test in (*tests, *twice)],
     }
 
 
-def _not_compared(champion: str, error: WorklistError) -> GateTest:
+def _not_compared(champion: _Champion) -> GateTest:
     return GateTest(
         key="compared",
-        question=f"Could it be compared with {champion}?",
-        figure=f"No: {error}",
+        question=f"Could it be compared with {champion.name}?",
+        figure=f"No: {champion.trouble}",
         rule="Both versions judge the same studies.",
         passed=None,
     )

@@ -140,6 +140,11 @@ def held_out(
     ]
 
 
+def flagged(images: Sequence[SnapshotImage], logits: Mapping[str, float], card: Mapping[str, Any]) -> set[str]:
+    """Return the keys of the studies that a version flags, by its own card."""
+    return {case.key for case in study_cases(images, logits, lines_of(card)) if _is_flagged(case, card)}
+
+
 def lines_of(card: Mapping[str, Any]) -> Lines:
     """Return the calibration of a card."""
     return {

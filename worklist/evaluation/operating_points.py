@@ -1,6 +1,6 @@
 """The two thresholds of each body part: chosen on studies to tune with, measured on others."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,28 +20,34 @@ _PLACES = 512
 Thresholds = Mapping[Attention, float]
 
 
-def choose(cases: Sequence[Case]) -> dict[BodyPart, dict[Attention, float]]:
+def choose(
+    cases: Sequence[Case], flagged_so_far: Collection[str] = frozenset()
+) -> dict[BodyPart, dict[Attention, float]]:
     """Choose the thresholds of every body part.
 
     Parameters
     ----------
     cases
         Studies to tune with, of both labels, with calibrated probabilities.
+    flagged_so_far
+        The keys of those that the version in charge flags; empty if there is none.
 
     Notes
     -----
     *Flagged* is where sensitivity and specificity have the largest sum (Youden, Index for rating diagnostic
     tests, Cancer 1950), estimated with normal kernels (Fluss, Faraggi and Reiser, Estimation of the Youden
-    index and its associated cutoff point, Biometrical Journal 2005). *Look closer* is the highest threshold
-    that still takes `LOOK_CLOSER_SENSITIVITY` of the abnormal studies, and never above the other.
+    index and its associated cutoff point, Biometrical Journal 2005); or lower, where fewer of the abnormal
+    studies would be flagged than by the version in charge: readers rely on what it finds, and what a better
+    version gains is fewer false flags. *Look closer* is the highest threshold that still takes
+    `LOOK_CLOSER_SENSITIVITY` of the abnormal studies, and never above the other.
     """
-    everything = _thresholds(cases)
+    everything = _thresholds(cases, flagged_so_far)
     chosen = {}
     for part in BodyPart:
         own = [case for case in cases if case.body_part is part]
         abnormal = sum(case.is_abnormal for case in own)
         is_enough = min(abnormal, len(own) - abnormal) >= FEWEST
-        chosen[part] = _thresholds(own) if is_enough else everything
+        chosen[part] = _thresholds(own, flagged_so_far) if is_enough else everything
     return chosen
 
 
@@ -59,24 +65,30 @@ def measure(cases: Sequence[Case], chosen: Mapping[BodyPart, Thresholds]) -> dic
     }
 
 
-def _thresholds(cases: Sequence[Case]) -> dict[Attention, float]:
+def _thresholds(cases: Sequence[Case], flagged_so_far: Collection[str]) -> dict[Attention, float]:
     labels, probabilities = labels_of(cases), probabilities_of(cases)
-    flagged = _youden(labels, probabilities)
+    so_far = sum(case.is_abnormal and case.key in flagged_so_far for case in cases)
+    # Of one more than there are: of a few studies, all are no proof that none is ever missed.
+    flagged = _flagged(labels, probabilities, so_far / (int(labels.sum()) + 1))
     abnormal = np.sort(probabilities[labels])
     sensitive = float(abnormal[int((1 - LOOK_CLOSER_SENSITIVITY) * len(abnormal))])
     return {Attention.FLAGGED: flagged, Attention.LOOK_CLOSER: min(flagged, _rounded_down(sensitive))}
 
 
-def _youden(labels: Labels, probabilities: Probabilities) -> float:
+def _flagged(labels: Labels, probabilities: Probabilities, sensitivity: float) -> float:
     """Return the threshold with the largest sum of both shares, each smoothed on the logit of the probability.
+
+    Of those, that is, which take at least ``sensitivity`` of the abnormal studies, smoothed as well.
 
     As it stands in few studies, the largest sum is a matter of luck: on 25 studies of either label the
     threshold that is found without smoothing loses about twice as much (a test holds that).
     """
     values = logit(np.clip(probabilities, _CLOSEST, 1 - _CLOSEST))
     places = np.linspace(values.min(), values.max(), _PLACES)
-    gain = _share_above(values[labels], places) - _share_above(values[~labels], places)
-    return _rounded_down(float(expit(places[int(np.argmax(gain))])))
+    taken = _share_above(values[labels], places)
+    gain = taken - _share_above(values[~labels], places)
+    allowed = int(np.count_nonzero(taken >= sensitivity))  # the shares fall from place to place
+    return _rounded_down(float(expit(places[int(np.argmax(gain[: max(allowed, 1)]))])))
 
 
 def _share_above(values: Probabilities, places: Probabilities) -> Probabilities:

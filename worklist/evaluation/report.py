@@ -1,6 +1,6 @@
 """All that a card says of a version: calibration, operating points, figures by body part."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,9 @@ ALL = "ALL"
 """The name of all body parts together."""
 
 
-def measure(images: Sequence[SnapshotImage], logits: Mapping[str, float]) -> dict[str, Any]:
+def measure(
+    images: Sequence[SnapshotImage], logits: Mapping[str, float], flagged_so_far: Collection[str] = frozenset()
+) -> dict[str, Any]:
     """Calibrate, choose operating points, and measure.
 
     Parameters
@@ -26,6 +28,8 @@ def measure(images: Sequence[SnapshotImage], logits: Mapping[str, float]) -> dic
         figure is measured on them. Others are left out.
     logits
         By name of the image.
+    flagged_so_far
+        The studies to tune with that the version in charge flags (`comparison.flagged`).
 
     Returns
     -------
@@ -38,7 +42,7 @@ def measure(images: Sequence[SnapshotImage], logits: Mapping[str, float]) -> dic
     tune = [image for image in images if image.role is Role.TUNE]
     test = [image for image in images if image.role is Role.TEST]
     lines = calibration.fit(tune, logits)
-    chosen = operating_points.choose(study_cases(tune, logits, lines))
+    chosen = operating_points.choose(study_cases(tune, logits, lines), flagged_so_far)
     studies, raw_studies = study_cases(test, logits, lines), study_cases(test, logits, {})
     views, raw_views = image_cases(test, logits, lines), image_cases(test, logits, {})
     return {

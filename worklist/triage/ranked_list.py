@@ -1,9 +1,8 @@
-"""One page of the ranked list: filters, search, keyset paging, counts."""
+"""One page of the ranked list with all that its rows show, the counts above it, the study to read next."""
 
 import re
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from enum import StrEnum
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
@@ -11,15 +10,9 @@ from sqlalchemy import (
     ColumnExpressionArgument,
     Row,
     Select,
-    String,
-    and_,
-    false,
     func,
     literal,
     select,
-    true,
-    tuple_,
-    type_coerce,
 )
 from sqlalchemy.orm import Session
 
@@ -41,38 +34,13 @@ from worklist.tables import (
     Turn,
     User,
 )
-from worklist.triage import study_search
+from worklist.triage import list_query
 from worklist.triage.held_back import doubted_count, held_back_count, warning_with
+from worklist.triage.list_query import TURNS, Filters, Place, now_key
 from worklist.triage.policy import current_policy
 from worklist.triage.ranking import Policy, overtaking_bound, reason
 
-STATES = ("open", "unread", "reading", "deferred", "second", "arbitration", "read")
-TURNS = {"second": Turn.SECOND, "arbitration": Turn.ARBITRATION}
 COUNT_LIMIT = 1000
-
-
-class Due(StrEnum):
-    """How a study that waits stands to its deadline."""
-
-    LATE = "late"
-    HOUR = "hour"
-
-
-@dataclass(frozen=True)
-class Filters:
-    """What the reader wants to see; everything is combined with *and*.
-
-    ``state`` is one of `STATES`. ``due`` asks for studies that wait and whose time is over, or will be within
-    the hour; they come in the order of their deadlines. ``search`` holds beginnings of the words of a name, in
-    any order, or the beginning of a patient ID or accession number.
-    """
-
-    state: str = "open"
-    body_part: BodyPart | None = None
-    attention: Attention | None = None
-    result: Result | None = None
-    due: Due | None = None
-    search: str = ""
 
 
 @dataclass(frozen=True)
@@ -149,13 +117,14 @@ def ranked_page(
     Invalid
         If the cursor or the state is not one that this list gives.
     """
-    order = _order(filters)
-    query = _filtered(_rows(), filters, session).order_by(order, Study.id).limit(limit + 1)
-    if after is not None:
-        query = query.where(tuple_(order, Study.id) > tuple_(*map(literal, _cursor(after))))
+    place = _cursor(after) if after is not None else None
+    found = list_query.study_ids(session, filters, after=place, limit=limit + 1)
+    if not found:
+        return RankedPage((), None)
     policy = policy or current_policy(session)
-    found = session.execute(query).all()
-    rows = tuple(_ranked(row, policy, order) for row in found[:limit])
+    order = filters.order
+    shown = session.execute(_rows().where(Study.id.in_(found[:limit])).order_by(order, Study.id))
+    rows = tuple(_ranked(row, policy, order) for row in shown)
     more = len(found) > limit
     return RankedPage(rows, f"{rows[-1].place}.{rows[-1].study_id}" if more else None)
 
@@ -173,7 +142,7 @@ def counts(session: Session) -> Counts:
             _capped(is_open, Study.result == Result.OUT_OF_SCOPE),
             _capped(is_open, Study.reading_state == ReadingState.READING),
             _capped(is_open, Study.reading_state == ReadingState.DEFERRED),
-            _capped(is_open, Study.due_key < _now_key()),
+            _capped(is_open, Study.due_key < now_key()),
             *(_capped(is_open, Study.turn != Turn.FIRST, Study.turn == turn) for turn in TURNS.values()),
         )
     ).one()
@@ -192,26 +161,22 @@ def next_study_id(
     A reader who skipped a study goes on below it; one who finished it starts from the top again, since
     something more urgent may have arrived meanwhile.
     """
-    waiting = _filtered(select(Study.id), filters, session).where(
-        Study.reading_state.in_([ReadingState.UNREAD, ReadingState.DEFERRED]), ~_live_claim().exists()
-    )
-    if only is not None:
-        waiting = waiting.where(only)
-    order = _order(filters)
-    waiting = waiting.order_by(order, Study.id).limit(1)
-    skipped = None
-    if after_study_id is not None:
-        waiting = waiting.where(Study.id != after_study_id)
-        skipped = session.execute(
-            select(order, Study.id).where(Study.id == after_study_id, Study.is_open)
-        ).first()
-    if skipped is not None:
-        below = waiting.where(tuple_(order, Study.id) > tuple_(*map(literal, skipped)))
-        found: int | None = session.scalars(below).first()
-        if found is not None:
-            return found
-    top: int | None = session.scalars(waiting).first()
-    return top
+    conditions = [
+        Study.reading_state.in_([ReadingState.UNREAD, ReadingState.DEFERRED]),
+        ~_live_claim().exists(),
+        *([] if only is None else [only]),
+        *([] if after_study_id is None else [Study.id != after_study_id]),
+    ]
+
+    def first(after: Place | None = None) -> int | None:
+        ids = list_query.study_ids(session, filters, after=after, limit=1, only=conditions)
+        return ids[0] if ids else None
+
+    skipped = session.execute(
+        select(filters.order, Study.id).where(Study.id == after_study_id, Study.is_open)
+    ).first()
+    below = first((skipped[0], skipped[1])) if skipped is not None else None
+    return below if below is not None else first()
 
 
 def _rows() -> "Select[Any]":
@@ -258,58 +223,12 @@ def _live_claim() -> "Select[Any]":
     )
 
 
-def _filtered(query: "Select[Any]", filters: Filters, session: Session) -> "Select[Any]":
-    if filters.state not in STATES:
-        raise Invalid(f"There is no state {filters.state!r}; the list knows {', '.join(STATES)}.")
-    search = study_search.cleaned(filters.search)
-    is_narrow = bool(search) and study_search.finds_few(session, search)
-    query = query.where(_in_state(filters.state, is_narrow_search=is_narrow))
-    if filters.body_part is not None:
-        query = query.where(Study.body_part == filters.body_part)
-    if filters.attention is not None:
-        query = query.where(Study.attention == filters.attention)
-    if filters.result is not None:
-        query = query.where(Study.result == filters.result)
-    if filters.due is not None:
-        ahead = timedelta(hours=1) if filters.due is Due.HOUR else timedelta()
-        query = query.where(Study.is_open == true(), Study.due_key < _now_key(ahead))
-    if search:
-        query = query.where(
-            Study.id.in_(study_search.found(search)) if is_narrow else study_search.matches(search)
-        )
-    return query
-
-
-def _order(filters: Filters) -> Any:
-    """Return the column that the list is sorted by."""
-    return Study.rank_key if filters.due is None else Study.due_key
-
-
-def _now_key(ahead: timedelta = timedelta()) -> int:
-    return clock.milliseconds(clock.now() + ahead)
-
-
-def _in_state(state: str, *, is_narrow_search: bool) -> ColumnElement[bool]:
-    if is_narrow_search and state not in TURNS:
-        # Written so that no index fits: a search has its own. Offered one by state, SQLite reads all studies of
-        # that state in rank order (measured with 100,000: up to 600 ms instead of 0.3 ms).
-        word = type_coerce(Study.reading_state, String).concat("")
-        return Study.is_open.is_not(False) if state == "open" else word == state
-    if state in TURNS:
-        return and_(Study.is_open == true(), Study.turn != Turn.FIRST, Study.turn == TURNS[state])
-    if state == "open":
-        return Study.is_open == true()
-    # Written out: a database chooses among the indexes of read studies before it sees a parameter.
-    written = literal(ReadingState(state), Study.reading_state.type, literal_execute=True)
-    return and_(Study.is_open == (false() if state == "read" else true()), Study.reading_state == written)
-
-
 def _capped(*conditions: ColumnExpressionArgument[bool]) -> Any:
     some = select(literal(1)).select_from(Study).where(*conditions).limit(COUNT_LIMIT + 1).subquery()
     return select(func.count()).select_from(some).scalar_subquery()
 
 
-def _cursor(after: str) -> tuple[int, int]:
+def _cursor(after: str) -> Place:
     # Any more digits would be larger than a column.
     place = re.fullmatch(r"(-?\d{1,18})\.(\d{1,18})", after, re.ASCII)
     if place is None:

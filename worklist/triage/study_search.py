@@ -9,8 +9,10 @@ from worklist.dicom.header import folded
 from worklist.dicom.name_words import words
 from worklist.tables import Study, StudyName
 
-NARROW_SEARCH = 4000
+NARROW_SEARCH = 8000
 """A search that finds fewer studies is cheapest by its own index; one that finds more, in the list's order."""
+RARE_WORD = 16_000
+"""Of several words, one that begins fewer names than this leads the search."""
 
 
 def cleaned(search: str) -> str:
@@ -18,20 +20,49 @@ def cleaned(search: str) -> str:
     return "".join(char if char.isprintable() else " " for char in search).strip()
 
 
-def finds_few(session: Session, search: str) -> bool:
-    """Say whether a search finds so little that it is read by its own index."""
-    some = found(search).limit(NARROW_SEARCH).subquery()
-    return (session.scalar(select(func.count()).select_from(some)) or 0) < NARROW_SEARCH
+def narrow(session: Session, search: str) -> "CompoundSelect[Any] | None":
+    """Select the ids of the studies that a search finds, each part of it by an index of its own.
+
+    None if it finds so many that they are found faster in the order of the list, with `matches`.
+    """
+    given = words(folded(search))
+    leading = _rarest(session, given)
+    if given and leading is None:
+        return None
+    few = _found(search, leading, [word for word in given if word != leading])
+    some = few.limit(NARROW_SEARCH).subquery()
+    count: int = session.scalar(select(func.count()).select_from(some)) or 0
+    return few if count < NARROW_SEARCH else None
 
 
 def found(search: str) -> "CompoundSelect[Any]":
-    """Select the ids of the studies that a search finds, each part of it by an index of its own."""
+    """Select the ids of all studies that a search finds, however many names have to be looked at."""
+    given = words(folded(search))
+    leading = max(given, key=len, default=None)
+    return _found(search, leading, [word for word in given if word != leading])
+
+
+def _rarest(session: Session, given: list[str]) -> str | None:
+    """Return the word that begins the fewest names; None if each of several begins many."""
+    if len(given) < 2:
+        return given[0] if given else None
+    some = [
+        select(StudyName.study_id).where(_starts_with(StudyName.words, word)).limit(RARE_WORD).subquery()
+        for word in given
+    ]
+    counts = session.execute(
+        select(*(select(func.count()).select_from(one).scalar_subquery() for one in some))
+    ).one()
+    fewest, word = min(zip(counts, given, strict=True))
+    return str(word) if fewest < RARE_WORD else None
+
+
+def _found(search: str, leading: str | None, others: list[str]) -> "CompoundSelect[Any]":
     by_number = [select(Study.id).where(condition) for condition in _by_number(search)]
-    first, *others = words(folded(search)) or [""]
-    if not first:
+    if leading is None:
         return union_all(*by_number)
     by_name = select(StudyName.study_id).where(
-        _starts_with(StudyName.words, first),
+        _starts_with(StudyName.words, leading),
         *(StudyName.words.contains(f" {word}", autoescape=True) for word in others),
     )
     return union_all(by_name, *by_number)

@@ -52,6 +52,21 @@ def test_the_threshold_of_few_studies_loses_less_than_the_largest_sum_as_it_stan
     assert np.mean(lost) < 0.6 * np.mean(lost_without)
 
 
+def test_a_new_version_flags_the_share_of_abnormal_studies_that_the_one_in_charge_flags():
+    tune = cases(400, BodyPart.HAND)
+    abnormal = [case for case in tune if case.is_abnormal]
+    usual = operating_points.choose(tune)[BodyPart.HAND][Attention.FLAGGED]
+    for count in (0, 120, 196):
+        so_far = {case.key for case in abnormal[:count]} | {case.key for case in tune if not case.is_abnormal}
+        kept = operating_points.choose(tune, so_far)[BodyPart.HAND][Attention.FLAGGED]
+        share = np.mean([case.probability >= kept for case in abnormal])
+        assert share >= count / 200 - 0.01
+        # Only as low as it takes.
+        assert kept == usual if count <= 120 else usual - 0.2 < kept < usual
+    everything = operating_points.choose(tune, {case.key for case in tune})[BodyPart.HAND]
+    assert min(case.probability for case in abnormal) - 0.1 < everything[Attention.FLAGGED] < usual
+
+
 def _worth(place):
     """Return sensitivity and specificity less one, of the distributions themselves."""
     return norm.sf(place, 2, 2) - norm.sf(place, -2, 2)

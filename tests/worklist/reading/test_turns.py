@@ -12,7 +12,8 @@ from worklist.reading.judgement import Judgement
 from worklist.reading.turns import NotYourTurn
 from worklist.reading.verdicts import Seen
 from worklist.tables import AuditEvent, Opinion, ReadingState, Role, Study, Turn, User, Verdict
-from worklist.triage.ranked_list import Filters, counts, next_study_id
+from worklist.triage.list_query import Filters
+from worklist.triage.ranked_list import counts, next_study_id
 
 NORMAL, ABNORMAL, UNSURE = Opinion.NORMAL, Opinion.ABNORMAL, Opinion.UNSURE
 

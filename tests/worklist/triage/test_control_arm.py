@@ -9,7 +9,8 @@ from tests.factories import make_study
 from worklist import clock
 from worklist.tables import ControlRule
 from worklist.triage import control_arm, policy
-from worklist.triage.ranked_list import Filters, ranked_page
+from worklist.triage.list_query import Filters
+from worklist.triage.ranked_list import ranked_page
 from worklist.triage.ranking import Policy
 from worklist.triage.refresh import refresh_study
 

@@ -7,7 +7,8 @@ from tests.factories import make_study
 from worklist import clock
 from worklist.tables import Quarantined, QuarantineKind, QuarantineState, Resolution, Study
 from worklist.triage.held_back import warning_with
-from worklist.triage.ranked_list import Filters, ranked_page
+from worklist.triage.list_query import Filters
+from worklist.triage.ranked_list import ranked_page
 from worklist.triage.study_detail import study_detail
 
 

@@ -28,7 +28,7 @@ from worklist.tables import (
 )
 from worklist.triage import analyses, ranked_list
 from worklist.triage.leases import Claimant
-from worklist.triage.ranked_list import Due, Filters
+from worklist.triage.list_query import Due, Filters
 
 ROWS = 3000
 

@@ -10,7 +10,8 @@ from worklist import clock
 from worklist.errors import Invalid
 from worklist.tables import AuditEvent, ClinicalPriority, RankingPolicy, ReadingState
 from worklist.triage import policy
-from worklist.triage.ranked_list import Filters, ranked_page
+from worklist.triage.list_query import Filters
+from worklist.triage.ranked_list import ranked_page
 from worklist.triage.ranking import Policy
 
 FIRST_IN_FIRST_OUT = Policy(tau=timedelta())

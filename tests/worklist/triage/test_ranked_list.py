@@ -4,7 +4,7 @@ from datetime import timedelta
 from itertools import chain
 
 import pytest
-from sqlalchemy import event
+from sqlalchemy import event, select
 
 from tests.factories import make_classifier, make_instance, make_study, make_user
 from worklist.dicom.header import folded
@@ -18,9 +18,11 @@ from worklist.tables import (
     ReadingState,
     Result,
     Scope,
+    Study,
 )
-from worklist.triage import ranked_list, study_search
-from worklist.triage.ranked_list import Due, Filters, counts, next_study_id, ranked_page
+from worklist.triage import list_query, ranked_list, study_search
+from worklist.triage.list_query import Due, Filters
+from worklist.triage.ranked_list import counts, next_study_id, ranked_page
 
 READ = {"reading_state": ReadingState.READ, "is_open": False}
 
@@ -124,13 +126,14 @@ class TestRow:
         make_study(session, body_part=None)
         assert ranked_page(session, Filters()).rows[0].threshold_flagged is None
 
-    def test_a_page_takes_three_statements_however_many_rows(self, session, statements):
+    def test_a_page_takes_as_many_statements_whatever_its_rows(self, session, statements):
         for _ in range(12):
             make_study(session, images=2)
         session.flush()
         statements.clear()
         ranked_page(session, Filters(search="syn"))
-        assert len(statements) == 3  # one asks how broad the search is
+        # How broad the search is; which studies; the policy; what their rows show.
+        assert len(statements) == 4
 
 
 class TestFilters:
@@ -269,6 +272,30 @@ class TestSearch:
         found = named(session, "SMITH-JONES^JOHN PAUL^^=JONES")
         named(session, "SMYTHE^JOHN PAUL")
         assert ids(session, search=words) == [found.id]
+
+    @pytest.mark.parametrize("way", ["narrow", "broad by number found", "broad by rarest word"])
+    def test_pages_of_a_search_are_the_same_whichever_way_it_is_found(self, session, monkeypatch, way):
+        # Broad searches look at one row, then at three, then at the names.
+        monkeypatch.setattr(list_query, "STRETCHES", (1, 3))
+        if way == "broad by number found":
+            monkeypatch.setattr(study_search, "NARROW_SEARCH", 1)
+        elif way == "broad by rarest word":
+            monkeypatch.setattr(study_search, "RARE_WORD", 1)
+        for number in range(40):
+            name = "SMITH^JO" if number % 3 else "SMITH^ANN"
+            named(
+                session, name, waiting_minutes=number % 7, body_part=(BodyPart.WRIST, BodyPart.HAND)[number % 2]
+            )
+        filters = {"search": "jo smi", "body_part": BodyPart.WRIST}
+        expected = [
+            study.id
+            for study in session.scalars(select(Study).order_by(Study.rank_key, Study.id))
+            if study.patient_name_folded == "SMITH^JO" and study.body_part is BodyPart.WRIST
+        ]
+        assert len(expected) == 13
+        pages = TestPaging().pages(session, limit=4, **filters)
+        assert [study_id for page in pages for study_id in page] == expected
+        assert next_study_id(session, Filters(**filters), after_study_id=expected[4]) == expected[5]
 
     def test_a_search_looks_into_the_chosen_state_only(self, session):
         named(session, "Rita", **READ)
