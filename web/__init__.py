@@ -11,6 +11,7 @@ from web import (
     account,
     accounts,
     administration,
+    audit,
     classifiers,
     errors,
     health,
@@ -37,7 +38,7 @@ from worklist.settings import Settings
 SCREENS = (
     *(account, oidc, keys, worklist_page, list_choices, study, pixels, health, stow),
     pages,
-    *(administration, quarantine, sources, ranking, classifiers, training, accounts),
+    *(administration, quarantine, sources, ranking, classifiers, training, accounts, audit),
 )
 
 

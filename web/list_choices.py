@@ -16,6 +16,7 @@ bp = Blueprint("list_choices", __name__)
 
 
 @bp.post("/list/columns")
+@security.role(*security.VIEWERS)
 def columns() -> ResponseReturnValue:
     """Keep which columns this person's list has."""
     chosen = request.form.getlist("column")
@@ -28,6 +29,7 @@ def columns() -> ResponseReturnValue:
 
 
 @bp.post("/list/views")
+@security.role(*security.VIEWERS)
 def save() -> ResponseReturnValue:
     """Keep the filters of the address under a name."""
     query = query_of(filters_from(request.args))
@@ -44,6 +46,7 @@ def save() -> ResponseReturnValue:
 
 
 @bp.post("/list/views/<int:view_id>/remove")
+@security.role(*security.VIEWERS)
 def remove(view_id: int) -> ResponseReturnValue:
     """Remove a view."""
     with database.transaction() as session:

@@ -15,7 +15,6 @@ from flask import Blueprint, Response, abort, jsonify, request
 from flask.typing import ResponseReturnValue
 
 from web import security
-from web.study_page import VIEWERS
 from worklist import database
 from worklist.dicom.display_copy import description_path, pixels_path
 from worklist.errors import Invalid, NotFound
@@ -30,14 +29,14 @@ GZIP_LEVEL = 1  # Made for each request of a browser that knows no zstd; higher 
 
 
 @bp.get("/display.json")
-@security.role(*VIEWERS)
+@security.role(*security.VIEWERS)
 def display(instance_id: int) -> ResponseReturnValue:
     """Describe the image: size, window, spacing, notes."""
     return Response(description_path(_copy(instance_id)).read_bytes(), mimetype="application/json")
 
 
 @bp.get("/pixels")
-@security.role(*VIEWERS)
+@security.role(*security.VIEWERS)
 def pixels(instance_id: int) -> ResponseReturnValue:
     """Send the greys, little-endian uint16 row by row, in an encoding that the browser knows."""
     copy = _copy(instance_id)
@@ -57,7 +56,7 @@ def pixels(instance_id: int) -> ResponseReturnValue:
 
 
 @bp.get("/heat-map.json")
-@security.role(*VIEWERS)
+@security.role(*security.VIEWERS)
 def heat_map(instance_id: int) -> ResponseReturnValue:
     """Send the numbers of the heat map, or why there is none."""
     with database.reading() as session:

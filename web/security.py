@@ -11,6 +11,7 @@ from flask_wtf import CSRFProtect
 from werkzeug.wrappers import Response as AnyResponse
 
 from worklist import accounts, database
+from worklist.reading.first_opinion import READERS
 from worklist.tables import Role, User
 
 P = ParamSpec("P")
@@ -33,6 +34,9 @@ PUBLIC = frozenset(
 )
 WITH_TOKEN = frozenset({"api"})
 """Blueprints that look at a token themselves; a cookie opens nothing there."""
+
+VIEWERS = (*READERS, Role.ADMINISTRATOR)
+"""Who sees patients."""
 
 BEFORE_PASSWORD_CHANGE = frozenset({"account.password", "account.change", "account.sign_out"})
 # Sent by scripts with requests that nobody made by hand: they must not keep an empty room signed in.

@@ -7,7 +7,7 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
 from web import security
-from web.study_page import NO_SCORE, VIEWERS, claimed_until, collect, judgement, opinion, place, seen
+from web.study_page import NO_SCORE, claimed_until, collect, judgement, opinion, place, seen
 from web.worklist_page import filters_from
 from worklist import audit, database
 from worklist.reading import claims, first_opinion, turns, verdicts
@@ -22,7 +22,7 @@ TRIES = 5
 
 
 @bp.get("/studies/<int:study_id>")
-@security.role(*VIEWERS)
+@security.role(*security.VIEWERS)
 def page(study_id: int) -> ResponseReturnValue:
     """Open a study: for a reader if nobody else has it, to look at otherwise."""
     with database.transaction() as session:
@@ -32,7 +32,7 @@ def page(study_id: int) -> ResponseReturnValue:
 
 
 @bp.get("/studies/<int:study_id>/beside/<int:prior_id>")
-@security.role(*VIEWERS)
+@security.role(*security.VIEWERS)
 def beside(study_id: int, prior_id: int) -> ResponseReturnValue:
     """Send the images of another study of the patient, to be shown beside."""
     who = security.person().username
@@ -85,7 +85,7 @@ def defer(study_id: int) -> ResponseReturnValue:
 
 
 @bp.post("/studies/<int:study_id>/release")
-@security.role(*VIEWERS)
+@security.role(*security.VIEWERS)
 def release(study_id: int) -> ResponseReturnValue:
     """Close the study without a verdict: to the next one, or back to the list."""
     with database.transaction() as session:

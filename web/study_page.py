@@ -24,8 +24,6 @@ from worklist.triage import ranked_list
 from worklist.triage.priors import Prior, priors
 from worklist.triage.study_detail import StudyDetail, image_ids, study_detail
 
-VIEWERS = (*READERS, Role.ADMINISTRATOR)
-
 # What the page says in place of a probability: icon and words.
 NO_SCORE = {
     Result.WAITING: ("waiting", "Not scored yet"),

@@ -7,7 +7,7 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Any, TypeVar
 
-from flask import Blueprint, render_template, request
+from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from werkzeug.datastructures import MultiDict
 
@@ -16,7 +16,7 @@ from web.shown import duration
 from worklist import archive, clock, database, settings
 from worklist.errors import Invalid, Unavailable
 from worklist.reading.first_opinion import READERS
-from worklist.tables import Attention, BodyPart, Result
+from worklist.tables import Attention, BodyPart, Result, Role
 from worklist.triage import ranked_list, saved_views
 from worklist.triage.list_query import Due, Filters
 from worklist.triage.policy import current_policy
@@ -103,13 +103,21 @@ class Shown:
 
 @bp.get("/")
 def page() -> ResponseReturnValue:
-    """Show the ranked list."""
+    """Show the ranked list, and to auditors what they are here for."""
+    if security.person().role is Role.AUDITOR:
+        return redirect(url_for("audit.page"))
+    return _page()
+
+
+@security.role(*security.VIEWERS)
+def _page() -> ResponseReturnValue:
     return render_template(
         "worklist_page/page.html", shown=_shown(with_views=True), words=WORDS, columns=COLUMNS
     )
 
 
 @bp.get("/rows")
+@security.role(*security.VIEWERS)
 def rows() -> ResponseReturnValue:
     """Answer the poll of an open list: its rows anew, or 204 while nothing has changed."""
     shown = _shown()

@@ -51,7 +51,7 @@ def add(name: str, **values: object) -> int:
 def test_only_administrators_change_the_ranking(sign_in: SignIn, who: str) -> None:
     visitor = sign_in(who)
     assert visitor.get(ADDRESS).status_code == 403
-    assert visitor.post(ADDRESS, data={"csrf_token": visitor.token("/")}).status_code == 403
+    assert visitor.post(ADDRESS, data={"csrf_token": visitor.token("/account/keys")}).status_code == 403
 
 
 def test_list_is_first_come_first_read_once_probability_is_worth_nothing(

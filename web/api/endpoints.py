@@ -9,7 +9,6 @@ from werkzeug.datastructures import WWWAuthenticate
 
 from web import security
 from web.api import shapes
-from web.study_page import VIEWERS
 from worklist import audit, database, settings
 from worklist.accounts.tokens import Bearer, Scope, bearer
 from worklist.reading import claims, first_opinion, turns, verdicts
@@ -163,8 +162,11 @@ def _needs(scope: Scope, *roles: Role) -> security.Person:
     person = security.person()
     if scope not in shown.scopes:
         abort(403, f"This token lacks the scope {scope}.")
-    if person.role not in (roles or VIEWERS):
-        abort(403, f"This needs the role {' or '.join(roles or VIEWERS)}; the token is of a {person.role}.")
+    if person.role not in (roles or security.VIEWERS):
+        abort(
+            403,
+            f"This needs the role {' or '.join(roles or security.VIEWERS)}; the token is of a {person.role}.",
+        )
     return person
 
 

@@ -16,6 +16,8 @@ class AuditEvent(Base):
     __table_args__ = (
         # The time-line of one study, user or instance.
         Index("ix_audit_event_about", "about_type", "about_id", "id"),
+        # web.audit: what one person, program or source has done.
+        Index("ix_audit_event_who", "who", "id"),
         # The newest events of one kind.
         Index("ix_audit_event_action", "action", "id"),
     )

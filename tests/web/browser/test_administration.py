@@ -43,7 +43,17 @@ def busy(people: None, sent_jobs: Any) -> list[int]:
 @pytest.mark.parametrize(("width", "height"), [(1600, 900), (1280, 800), (900, 700), (480, 800)])
 @pytest.mark.parametrize(
     "page_name",
-    ["quarantine", "sources", "ranking", "sources/1", "sources/add", "accounts", "accounts/1", "accounts/add"],
+    [
+        "quarantine",
+        "sources",
+        "ranking",
+        "sources/1",
+        "sources/add",
+        "accounts",
+        "accounts/1",
+        "accounts/add",
+        "../audit",
+    ],
 )
 def test_pages_are_accessible_and_nothing_is_cut_off(
     busy: list[int], administrator: Page, tmp_path: Path, page_name: str, width: int, height: int
