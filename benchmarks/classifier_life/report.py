@@ -28,11 +28,11 @@ ones.
 4. Studies come that nobody reads. The gate is signed, they are scored anew, and the order of the list before
    and after is compared.
 
-The rules that choose the threshold of a flag were changed after earlier runs with the same seeds: first smoothed,
-then held to the sensitivity of the version in charge. The flags of this page are no independent proof of those
-rules; order and AUC do not depend on them. Where an answer of the gate is no, the version was put in charge with a
-written reason, as the page allows. The command fails if the list is not ordered better, or if an answer about live
-studies is no.
+The rules that choose the threshold of a flag were changed after earlier runs with the same seeds: first
+smoothed, then held to the sensitivity of the version in charge. The flags of this page are no independent
+proof of those rules; order and AUC do not depend on them. Where an answer of the gate is no, the version was
+put in charge with a written reason, as the page allows. The command fails if the list is not ordered better,
+or if an answer about live studies is no.
 """
 
 
