@@ -172,9 +172,10 @@ def next_study_id(
         ids = list_query.study_ids(session, filters, after=after, limit=1, only=conditions)
         return ids[0] if ids else None
 
-    skipped = session.execute(
-        select(filters.order, Study.id).where(Study.id == after_study_id, Study.is_open)
-    ).first()
+    skipped = None
+    if after_study_id is not None:
+        place = select(filters.order, Study.id).where(Study.id == after_study_id, Study.is_open)
+        skipped = session.execute(place).first()
     below = first((skipped[0], skipped[1])) if skipped is not None else None
     return below if below is not None else first()
 
