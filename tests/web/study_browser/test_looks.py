@@ -69,7 +69,8 @@ def test_all_images_of_a_study_are_side_by_side(workstation: Open, version: Clas
     assert all(box["width"] > 200 for box in boxes)
 
 
-@pytest.mark.parametrize(("width", "height"), [(1600, 900), (1280, 800), (900, 700), (480, 800)])
+# 640 × 400 is 1280 × 800 at 200 %.
+@pytest.mark.parametrize(("width", "height"), [(1600, 900), (1280, 800), (900, 700), (640, 400), (480, 800)])
 def test_nothing_is_cut_off_at_the_side(
     workstation: Open, five_studies: list[Study], width: int, height: int
 ) -> None:
@@ -107,3 +108,19 @@ def test_a_study_without_a_score_says_why_and_can_be_read(
     press(page, "1", "Enter")
     expect(page.get_by_role("heading", level=1)).to_have_text("Nothing left to read")
     assert violations(page) == []
+
+
+MOVING = """[...document.querySelectorAll("*")].filter((element) => {
+  const { transitionDuration, animationName } = getComputedStyle(element);
+  return animationName !== "none" || transitionDuration.split(",").some((time) => parseFloat(time) > 0);
+}).map(({ tagName, className }) => `${tagName} ${className}`)"""
+
+
+def test_nothing_moves_for_whoever_wants_no_motion(workstation: Open, five_studies: list[Study]) -> None:
+    page = workstation("rita")
+    assert page.evaluate(MOVING) != []  # rows fade where motion is welcome
+    page.emulate_media(reduced_motion="reduce")
+    for address in ("/", f"/studies/{five_studies[0].id}"):
+        page.goto(address)
+        page.wait_for_load_state("load")
+        assert page.evaluate(MOVING) == []
