@@ -13,7 +13,8 @@ import statistics
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from deploy.screenshots import READY, demo, free_port, signed_in
+from deploy.screenshots import READY, demo, signed_in
+from worklist.demo.preparation import free_port
 
 LISTS, STUDIES = 7, 15
 ASIDE_MS = 1500  # a reader looks at a study at least this long, and the next ones are fetched meanwhile

@@ -8,16 +8,17 @@ Needs what ``deploy/setup test`` installs. Writes ``docs/images/*.png``.
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 from PIL import Image
 from playwright.sync_api import Page, sync_playwright
+
+from worklist.demo.preparation import free_port
 
 IMAGES = Path(__file__).parents[1] / "docs" / "images"
 WIDTH, HEIGHT = 1440, 860
@@ -110,14 +111,6 @@ def demo(web: int) -> Iterator[str]:
         finally:
             process.send_signal(signal.SIGINT)
             process.communicate()
-
-
-def free_port() -> int:
-    """Find a port that nobody listens on."""
-    with closing(socket.socket()) as trial:
-        trial.bind(("127.0.0.1", 0))
-        port: int = trial.getsockname()[1]
-        return port
 
 
 if __name__ == "__main__":

@@ -3,10 +3,10 @@
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from web import security
+from web import oidc, security
 from web.administration import administrators_only
 from worklist import database, settings
-from worklist.accounts import administration, identity_provider
+from worklist.accounts import administration
 from worklist.errors import Conflict, Invalid
 from worklist.tables import Role, User
 
@@ -111,12 +111,11 @@ def reset_password(user_id: int) -> ResponseReturnValue:
 @administrators_only
 def hand_over(user_id: int) -> ResponseReturnValue:
     """Let somebody sign in at the identity provider instead of with a password."""
-    chosen = settings.current()
-    if not chosen.oidc_issuer:
-        raise Invalid("Here nobody signs in at an identity provider: WORKLIST_OIDC_ISSUER is not set.")
+    issuer = oidc.issuer()
     with database.transaction() as session:
-        user = identity_provider.hand_over(session, user_id, chosen.oidc_issuer, who=_who())
-    flash(f"{user.display_name} signs in with {chosen.oidc_name} from now on, as {user.username}.")
+        user = administration.hand_over(session, user_id, issuer, who=_who())
+    name = settings.current().oidc_name
+    flash(f"{user.display_name} signs in with {name} from now on, as {user.username}.")
     return redirect(url_for(".page"), 303)
 
 

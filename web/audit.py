@@ -11,6 +11,7 @@ from flask import Blueprint, Response, render_template, request
 from flask.typing import ResponseReturnValue
 
 from web import security
+from web.api.shapes import LARGEST_ID
 from worklist import audit, database
 from worklist.audit import ACTIONS, Wanted
 from worklist.errors import Invalid
@@ -22,15 +23,15 @@ allowed_only = security.role(Role.AUDITOR, Role.ADMINISTRATOR)
 
 PAGE_ROWS = 100
 CHUNK = 2000
+FILTERS = ("who", "action", "about", "since", "until")
 COLUMNS = ("id", "at", "who", "action", "about", "about_id", "detail")
-LARGEST_ID = 2**31 - 1
 
 
 @bp.get("")
 @allowed_only
 def page() -> ResponseReturnValue:
     """Show events, the newest first."""
-    given = {name: request.args.get(name, "").strip() for name in ("who", "action", "about", "since", "until")}
+    given = _given()
     wanted = _wanted(given)
     before = request.args.get("before", type=int)
     with database.reading() as session:
@@ -50,13 +51,17 @@ def page() -> ResponseReturnValue:
 @allowed_only
 def table() -> ResponseReturnValue:
     """Send all events that are asked for as comma-separated values (RFC 4180)."""
-    given = {name: request.args.get(name, "").strip() for name in ("who", "action", "about", "since", "until")}
+    given = _given()
     wanted = _wanted(given)
     asked = {name: value for name, value in given.items() if value}
     with database.transaction() as session:
         audit.record(session, security.person().username, "audit.exported", about=("audit", None), asked=asked)
     headers = {"Content-Disposition": 'attachment; filename="worklist-audit.csv"'}
     return Response(_lines(wanted), mimetype="text/csv", headers=headers)
+
+
+def _given() -> dict[str, str]:
+    return {name: request.args.get(name, "").strip() for name in FILTERS}
 
 
 def _lines(wanted: Wanted) -> Iterator[str]:

@@ -32,6 +32,8 @@ PROOF_SECONDS = 300
 # Kept in the session: where to go afterwards, and whether it is to prove who they are once more.
 PURPOSE, PROVED_AT, BY_PROVIDER = "oidc_purpose", "oidc_proved_at", "oidc"
 
+ELSEWHERE = "This sign-in was begun in another browser, or is over. Try again."
+
 
 def register(app: Flask) -> None:
     """Offer the provider's sign-in if one is set.
@@ -72,7 +74,7 @@ def begin() -> ResponseReturnValue:
         _check_issuer()
         # "prompt" and "max_age" make the provider ask also those who are signed in there.
         extra = {"prompt": "login", "max_age": 0} if again else {}
-        answer = _provider().authorize_redirect(_answer_address(), **extra)
+        answer = _provider().authorize_redirect(_address(".finish"), **extra)
     except (RequestException, AuthlibBaseError, ValueError) as error:
         return _refuse(_unreachable(error), 503)
     session[PURPOSE] = {"next": address if security.is_local(address) else "", "again": again}
@@ -84,7 +86,7 @@ def finish() -> ResponseReturnValue:
     """Take what the provider says and begin a session, or prove who asks."""
     purpose = session.pop(PURPOSE, None)
     if purpose is None:
-        return _refuse("This sign-in was begun in another browser, or is over. Try again.", 400)
+        return _refuse(ELSEWHERE, 400)
     try:
         claims = _claims()
     except RequestException as error:
@@ -103,7 +105,7 @@ def sign_out_address() -> str:
         end = _provider().load_server_metadata().get("end_session_endpoint")
         if not end:
             return ""
-        back = f"{settings.current().public_url.rstrip('/')}{url_for('account.sign_in')}"
+        back = _address("account.sign_in")
         address = _provider().create_logout_url(back, client_id=_provider().client_id)["url"]
     except (RequestException, ValueError):
         return ""
@@ -174,13 +176,23 @@ def _check_issuer() -> None:
         raise ValueError(f"the provider calls itself {named}")
 
 
+def issuer() -> str:
+    """Return who vouches for people here.
+
+    Raises
+    ------
+    Invalid
+        If nobody does.
+    """
+    named = settings.current().oidc_issuer
+    if not named:
+        raise Invalid("Here nobody signs in at an identity provider: WORKLIST_OIDC_ISSUER is not set.")
+    return named
+
+
 def _provider() -> Any:
-    try:
-        return current_app.extensions[PROVIDER]
-    except KeyError as error:
-        raise Invalid(
-            "Here nobody signs in at an identity provider: WORKLIST_OIDC_ISSUER is not set."
-        ) from error
+    issuer()
+    return current_app.extensions[PROVIDER]
 
 
 def _seconds() -> int:
@@ -188,8 +200,8 @@ def _seconds() -> int:
     return int(clock.now().timestamp())
 
 
-def _answer_address() -> str:
-    return f"{settings.current().public_url.rstrip('/')}{url_for('.finish')}"
+def _address(endpoint: str) -> str:
+    return f"{settings.current().public_url.rstrip('/')}{url_for(endpoint)}"
 
 
 def _unreachable(error: Exception) -> str:
@@ -202,7 +214,7 @@ def _refusal(error: Exception) -> str:
     if getattr(error, "error", "") == "access_denied":
         return "The sign-in was cancelled there."
     if getattr(error, "error", "") == "mismatching_state":
-        return "This sign-in was begun in another browser, or is over. Try again."
+        return ELSEWHERE
     return "The answer of the provider is not valid: nobody is signed in. Try again, or ask an administrator."
 
 

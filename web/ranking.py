@@ -43,9 +43,7 @@ LONGEST_MINUTES = 60 * 24 * 365
 @administrators_only
 def page() -> ResponseReturnValue:
     """Show the policy in force, and what the control arm has shown so far."""
-    with database.reading() as session:
-        in_force = policy.current_policy(session)
-    return _page(_fields(in_force))
+    return _page()
 
 
 @bp.post("")
@@ -71,14 +69,14 @@ def change() -> ResponseReturnValue:
     return redirect(url_for(".page"), 303)
 
 
-def _page(given: Mapping[str, str], refusal: str = "") -> str:
+def _page(given: Mapping[str, str] | None = None, refusal: str = "") -> str:
     with database.reading() as session:
         in_force = policy.current_policy(session)
         since = trial.began(session)
         found = trial.trial(session, partial(control_arm.unit, in_force.control_rule), since) if since else None
     return render_template(
         "ranking/page.html",
-        given=given,
+        given=_fields(in_force) if given is None else given,
         refusal=refusal,
         durations=DURATIONS,
         rules=RULES,

@@ -102,15 +102,11 @@ class Shown:
 
 
 @bp.get("/")
+@security.role(*security.VIEWERS, Role.AUDITOR)
 def page() -> ResponseReturnValue:
     """Show the ranked list, and to auditors what they are here for."""
     if security.person().role is Role.AUDITOR:
         return redirect(url_for("audit.page"))
-    return _page()
-
-
-@security.role(*security.VIEWERS)
-def _page() -> ResponseReturnValue:
     return render_template(
         "worklist_page/page.html", shown=_shown(with_views=True), words=WORDS, columns=COLUMNS
     )

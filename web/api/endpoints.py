@@ -162,11 +162,9 @@ def _needs(scope: Scope, *roles: Role) -> security.Person:
     person = security.person()
     if scope not in shown.scopes:
         abort(403, f"This token lacks the scope {scope}.")
-    if person.role not in (roles or security.VIEWERS):
-        abort(
-            403,
-            f"This needs the role {' or '.join(roles or security.VIEWERS)}; the token is of a {person.role}.",
-        )
+    allowed = roles or security.VIEWERS
+    if person.role not in allowed:
+        abort(403, f"This needs the role {' or '.join(allowed)}; the token is of a {person.role}.")
     return person
 
 

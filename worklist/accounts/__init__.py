@@ -13,6 +13,7 @@ from worklist import audit, clock
 from worklist.errors import Conflict, Invalid, NotFound
 from worklist.tables import Role, User
 
+LONGEST_USERNAME = 64
 SHORTEST_PASSWORD = 12
 # Longer input would only make the hash slower: a way to keep the server busy.
 LONGEST_PASSWORD = 256
@@ -60,10 +61,10 @@ def create_user(
         If the name is taken.
     """
     name = _folded(username)
-    if not name or len(name) > 64 or not name.isprintable() or " " in name:
-        raise Invalid("A user name has 1 to 64 characters and no spaces.")
+    if not is_username(name):
+        raise Invalid(f"A user name has 1 to {LONGEST_USERNAME} characters and no spaces.")
     check_rule(password, name)
-    if _by_name(session, name) is not None:
+    if by_name(session, name) is not None:
         raise Conflict(f"There is already a user named {name}.")
     user = User(
         username=name,
@@ -73,10 +74,20 @@ def create_user(
         must_change_password=must_change_password,
         created_at=clock.now(),
     )
+    add(session, user, who)
+    return user
+
+
+def add(session: Session, user: User, who: str) -> None:
+    """Store an account that was made, and note who made it."""
     session.add(user)
     session.flush()
-    audit.record(session, who, "user.created", about=("user", user.id), role=role.value)
-    return user
+    audit.record(session, who, "user.created", about=("user", user.id), role=user.role.value)
+
+
+def is_username(name: str) -> bool:
+    """Say whether somebody can be called that."""
+    return 0 < len(name) <= LONGEST_USERNAME and name.isprintable() and " " not in name
 
 
 def check_rule(password: str, username: str) -> None:
@@ -100,7 +111,7 @@ def check(session: Session, username: str, password: str) -> Attempt:
     Comparing and counting are two steps so that SQLite's only write lock is not held meanwhile.
     """
     name = _folded(username)
-    user = _by_name(session, name)
+    user = by_name(session, name)
     # An unknown name costs the same time, or the time would tell which names exist.
     is_right = _matches(user.password_hash if user else _nobody(), password)
     if user is None:
@@ -209,7 +220,8 @@ def _get(session: Session, user_id: int) -> User:
     return user
 
 
-def _by_name(session: Session, name: str) -> User | None:
+def by_name(session: Session, name: str) -> User | None:
+    """Return the account with a user name, given in lower case."""
     return session.scalars(select(User).where(User.username == name)).one_or_none()
 
 

@@ -3,10 +3,11 @@
 import secrets
 from collections.abc import Sequence
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
 from worklist import accounts, audit, clock
+from worklist.accounts import identity_provider
 from worklist.errors import Conflict, Invalid, NotFound
 from worklist.tables import Role, User
 
@@ -117,6 +118,31 @@ def reset_password(session: Session, user_id: int, *, who: str) -> tuple[User, s
     return user, password
 
 
+def hand_over(session: Session, user_id: int, issuer: str, *, who: str) -> User:
+    """Let the person of a local account sign in at a provider instead; what they did stays theirs.
+
+    Raises
+    ------
+    Conflict
+        If it is a program's account, or no administrator with a password would be left: when the provider
+        cannot be reached, somebody must be able to sign in.
+    """
+    user = existing(session, user_id)
+    if user.role is Role.SERVICE:
+        raise Conflict(f"{user.display_name} is a program, which signs in with its password.")
+    if user.role is Role.ADMINISTRATOR and not _other_administrators(session, user, User.issuer.is_(None)):
+        raise Conflict(
+            f"{user.display_name} is the only administrator with a password here: keep one for the day on "
+            "which the provider cannot be reached."
+        )
+    user.issuer, user.subject = issuer, None
+    user.password_hash = identity_provider.unknown_password()
+    user.must_change_password = False
+    user.session_epoch += 1
+    audit.record(session, who, "user.handed_over", about=("user", user.id))
+    return user
+
+
 def is_locked(user: User) -> bool:
     """Whether an account cannot sign in for a while, after too many wrong passwords."""
     return user.locked_until is not None and user.locked_until > clock.now()
@@ -135,8 +161,10 @@ def _checked(display_name: str) -> str:
 
 
 def _keep_an_administrator(session: Session, user: User) -> None:
-    others = session.scalar(
-        select(func.count()).where(User.role == Role.ADMINISTRATOR, User.is_active, User.id != user.id)
-    )
-    if user.role is Role.ADMINISTRATOR and not others:
+    if user.role is Role.ADMINISTRATOR and not _other_administrators(session, user):
         raise Conflict(f"{user.display_name} is the only administrator: make somebody else one first.")
+
+
+def _other_administrators(session: Session, user: User, *conditions: ColumnElement[bool]) -> int:
+    others = (User.role == Role.ADMINISTRATOR, User.is_active, User.id != user.id, *conditions)
+    return session.scalar(select(func.count()).where(*others)) or 0

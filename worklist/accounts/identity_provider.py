@@ -12,8 +12,6 @@ from worklist import accounts, audit, clock
 from worklist.errors import Conflict, Invalid
 from worklist.tables import Role, User
 
-LONGEST_USERNAME = 64
-
 
 @dataclass(frozen=True)
 class Identity:
@@ -33,12 +31,14 @@ def identity(issuer: str, claims: Mapping[str, Any], groups_claim: str) -> Ident
     """
     subject = str(claims["sub"])
     names = (claims.get(name) for name in ("preferred_username", "email"))
-    username = next((name for name in names if isinstance(name, str) and _is_username(name)), subject)
+    username = next(
+        (name for name in names if isinstance(name, str) and accounts.is_username(name.strip())), subject
+    )
     display_name = claims.get("name")
     return Identity(
         issuer=issuer,
         subject=subject,
-        username=username.strip().lower()[:LONGEST_USERNAME],
+        username=username.strip().lower()[: accounts.LONGEST_USERNAME],
         display_name=str(display_name or username)[:128],
         groups=frozenset(_groups(claims, groups_claim)),
     )
@@ -78,41 +78,13 @@ def sign_in(session: Session, person: Identity, roles: Mapping[str, str]) -> Use
     return user
 
 
-def hand_over(session: Session, user_id: int, issuer: str, *, who: str) -> User:
-    """Let the person of a local account sign in at a provider instead; what they did stays theirs.
-
-    Raises
-    ------
-    Conflict
-        If it is a program's account, or no administrator with a password would be left: when the provider
-        cannot be reached, somebody must be able to sign in.
-    """
-    user = session.get_one(User, user_id)
-    if user.role is Role.SERVICE:
-        raise Conflict(f"{user.display_name} is a program, which signs in with its password.")
-    local = select(User.id).where(
-        User.role == Role.ADMINISTRATOR, User.is_active, User.issuer.is_(None), User.id != user.id
-    )
-    if user.role is Role.ADMINISTRATOR and session.scalars(local.limit(1)).first() is None:
-        raise Conflict(
-            f"{user.display_name} is the only administrator with a password here: keep one for the day on "
-            "which the provider cannot be reached."
-        )
-    user.issuer, user.subject = issuer, None
-    user.password_hash = _unknown_password()
-    user.must_change_password = False
-    user.session_epoch += 1
-    audit.record(session, who, "user.handed_over", about=("user", user.id))
-    return user
-
-
 def _account(session: Session, person: Identity) -> User | None:
     """Return the account of this subject, or the one that waits for them under their user name."""
     known = select(User).where(User.issuer == person.issuer, User.subject == person.subject)
     user = session.scalars(known).one_or_none()
     if user is not None:
         return user
-    namesake = session.scalars(select(User).where(User.username == person.username)).one_or_none()
+    namesake = accounts.by_name(session, person.username)
     if namesake is None:
         return None
     if namesake.issuer != person.issuer or namesake.subject is not None:
@@ -129,25 +101,19 @@ def _new(session: Session, person: Identity, role: Role) -> User:
         username=person.username,
         display_name=person.display_name,
         role=role,
-        password_hash=_unknown_password(),
+        password_hash=unknown_password(),
         must_change_password=False,
         created_at=clock.now(),
         issuer=person.issuer,
         subject=person.subject,
     )
-    session.add(user)
-    session.flush()
-    audit.record(session, user.username, "user.created", about=("user", user.id), role=role.value)
+    accounts.add(session, user, user.username)
     return user
 
 
-def _unknown_password() -> str:
+def unknown_password() -> str:
+    """Return the hash of a password that nobody has."""
     return accounts.hasher().hash(secrets.token_hex(32))
-
-
-def _is_username(name: str) -> bool:
-    name = name.strip()
-    return 0 < len(name) <= LONGEST_USERNAME and name.isprintable() and " " not in name
 
 
 def _groups(claims: Mapping[str, Any], name: str) -> Iterable[str]:

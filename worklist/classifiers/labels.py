@@ -7,9 +7,10 @@ from datetime import datetime
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import Row, Select, select
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy import Row, select
+from sqlalchemy.orm import Session
 
+from worklist.reading.turns import stands
 from worklist.tables import Attention, BodyPart, Opinion, Study, Verdict
 
 RULE = (
@@ -60,16 +61,6 @@ def digest(identity: str) -> str:
     return hashlib.sha256(identity.encode()).hexdigest()[:16]
 
 
-def standing_ids() -> "Select[int]":
-    """Select the ids of the verdicts that stand: neither taken back nor corrected by a later one."""
-    later = aliased(Verdict)
-    return (
-        select(Verdict.id)
-        .outerjoin(later, later.replaces_id == Verdict.id)
-        .where(Verdict.retracted_at.is_(None), later.id.is_(None))
-    )
-
-
 def _standing() -> Any:
     return (
         select(
@@ -84,7 +75,7 @@ def _standing() -> Any:
             Study.study_probability,
         )
         .join(Study, Study.id == Verdict.study_id)
-        .where(Verdict.id.in_(standing_ids()), Study.body_part.is_not(None))
+        .where(stands(), Study.body_part.is_not(None))
         .order_by(Verdict.study_id, Verdict.id)
     )
 

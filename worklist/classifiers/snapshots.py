@@ -11,14 +11,15 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from worklist import settings
-from worklist.classifiers.labels import StudyLabel, digest, standing_ids, study_labels
+from worklist.classifiers.labels import StudyLabel, digest, study_labels
 from worklist.dataset.faults import Tell
 from worklist.dataset.layouts import labelled_folder
 from worklist.dataset.record import LabelledImage, Split
 from worklist.dataset.snapshot import Role, SnapshotImage
 from worklist.errors import Invalid
 from worklist.intake import scope
-from worklist.tables import Instance, Mark, MarkKind, Series
+from worklist.reading.turns import stands
+from worklist.tables import Instance, Mark, MarkKind, Series, Verdict
 
 # Shares of patients: three in twenty choose what was fitted, and three measure it.
 FIT_SHARE = 0.70
@@ -122,7 +123,8 @@ def _drawn_crops(session: Session) -> dict[int, Rectangle]:
     """Return by instance the crop that a reader drew; of several verdicts that stand, the newest's."""
     rows = session.execute(
         select(Mark.instance_id, Mark.top, Mark.left, Mark.height, Mark.width)
-        .where(Mark.kind == MarkKind.CROP, Mark.verdict_id.in_(standing_ids()))
+        .join(Verdict, Verdict.id == Mark.verdict_id)
+        .where(Mark.kind == MarkKind.CROP, stands())
         .order_by(Mark.verdict_id, Mark.id)
     )
     return {row.instance_id: (row.top, row.left, row.height, row.width) for row in rows}

@@ -34,7 +34,7 @@ def configure(data: Path) -> Secrets:
         data_folder=data.resolve(),
         demo="true",
         secret_key=kept.secret_key,
-        broker_url=f"redis://:{kept.broker_password}@127.0.0.1:{_free_port()}/0",
+        broker_url=f"redis://:{kept.broker_password}@127.0.0.1:{free_port()}/0",
         receiver_host="127.0.0.1",
     )
     database.forget_engine()
@@ -110,7 +110,8 @@ def check_ports(current: settings.Settings) -> None:
                 ) from error
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a loopback port that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

@@ -11,8 +11,9 @@ from datetime import datetime, timedelta
 
 import numpy as np
 from sqlalchemy import select
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import Session
 
+from worklist.reading.turns import stands
 from worklist.tables import Opinion, RankingPolicy, ReadingState, Study, Verdict
 
 Unit = Callable[[str, datetime], str]
@@ -87,7 +88,6 @@ def began(session: Session) -> datetime | None:
 
 
 def _reads(session: Session, unit: Unit, since: datetime) -> Sequence[_Read]:
-    later = aliased(Verdict)
     rows = session.execute(
         select(
             Study.id,
@@ -98,13 +98,7 @@ def _reads(session: Session, unit: Unit, since: datetime) -> Sequence[_Read]:
             Verdict.opinion,
         )
         .join(Verdict, Verdict.study_id == Study.id)
-        .outerjoin(later, later.replaces_id == Verdict.id)
-        .where(
-            Study.received_at >= since,
-            Study.reading_state == ReadingState.READ,
-            Verdict.retracted_at.is_(None),
-            later.id.is_(None),
-        )
+        .where(Study.received_at >= since, Study.reading_state == ReadingState.READ, stands())
         .order_by(Verdict.id)
     )
     # Of several verdicts the newest counts, which is the arbitration where there was one.

@@ -8,7 +8,7 @@ who was neither of the two and sees both.
 import hashlib
 from collections.abc import Mapping
 
-from sqlalchemy import ColumnElement, and_, exists, literal, or_, select, update
+from sqlalchemy import ColumnElement, and_, exists, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
 from worklist import audit, settings
@@ -26,15 +26,15 @@ def wants_second_reader(study_instance_uid: str) -> bool:
     return int.from_bytes(digest[:8], "big") / 2**64 < settings.current().second_reading_share
 
 
+def stands() -> ColumnElement[bool]:
+    """Select the verdicts that stand: neither taken back nor corrected by a later one."""
+    later = aliased(Verdict)
+    return and_(Verdict.retracted_at.is_(None), ~exists().where(later.replaces_id == Verdict.id))
+
+
 def standing(session: Session, study_id: int) -> Mapping[Turn, Verdict]:
     """Return the verdict that stands of each turn."""
-    later = aliased(Verdict)
-    rows = session.scalars(
-        select(Verdict)
-        .outerjoin(later, later.replaces_id == Verdict.id)
-        .where(Verdict.study_id == study_id, Verdict.retracted_at.is_(None), later.id.is_(None))
-        .order_by(Verdict.id)
-    )
+    rows = session.scalars(select(Verdict).where(Verdict.study_id == study_id, stands()).order_by(Verdict.id))
     return {verdict.turn: verdict for verdict in rows}
 
 
@@ -61,13 +61,11 @@ def check(session: Session, study: Study, user_id: int) -> None:
 
 def may_judge(user_id: int, role: Role) -> ColumnElement[bool]:
     """Select the open studies that a person may judge: `check` for a list."""
-    later = aliased(Verdict)
     own = exists().where(
         Verdict.study_id == Study.id,
         Verdict.user_id == user_id,
-        Verdict.retracted_at.is_(None),
         or_(Verdict.turn == Turn.FIRST, and_(Verdict.turn == Turn.SECOND, Study.turn == Turn.ARBITRATION)),
-        ~exists(select(literal(1)).where(later.replaces_id == Verdict.id)),
+        stands(),
     )
     allowed = (Turn.SECOND, Turn.ARBITRATION) if role is Role.LEAD else (Turn.SECOND,)
     return or_(Study.turn == Turn.FIRST, and_(Study.turn.in_(allowed), ~own))

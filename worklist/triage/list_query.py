@@ -125,7 +125,6 @@ def _walk(
 
     Notes
     -----
-
     PostgreSQL, asked for all at once, reads and sorts the whole table, since it cannot know how many names fit
     (measured with a million: 330 ms instead of 10). Each stretch ends at a place that an index knows. What is
     not found in all of them is rare together though each of its words is common.

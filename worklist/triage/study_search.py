@@ -29,7 +29,7 @@ def narrow(session: Session, search: str) -> "CompoundSelect[Any] | None":
     leading = _rarest(session, given)
     if given and leading is None:
         return None
-    few = _found(search, leading, [word for word in given if word != leading])
+    few = _found(search, given, leading)
     some = few.limit(NARROW_SEARCH).subquery()
     count: int = session.scalar(select(func.count()).select_from(some)) or 0
     return few if count < NARROW_SEARCH else None
@@ -38,8 +38,7 @@ def narrow(session: Session, search: str) -> "CompoundSelect[Any] | None":
 def found(search: str) -> "CompoundSelect[Any]":
     """Select the ids of all studies that a search finds, however many names have to be looked at."""
     given = words(folded(search))
-    leading = max(given, key=len, default=None)
-    return _found(search, leading, [word for word in given if word != leading])
+    return _found(search, given, max(given, key=len, default=None))
 
 
 def _rarest(session: Session, given: list[str]) -> str | None:
@@ -57,13 +56,13 @@ def _rarest(session: Session, given: list[str]) -> str | None:
     return str(word) if fewest < RARE_WORD else None
 
 
-def _found(search: str, leading: str | None, others: list[str]) -> "CompoundSelect[Any]":
+def _found(search: str, given: list[str], leading: str | None) -> "CompoundSelect[Any]":
     by_number = [select(Study.id).where(condition) for condition in _by_number(search)]
     if leading is None:
         return union_all(*by_number)
     by_name = select(StudyName.study_id).where(
         _starts_with(StudyName.words, leading),
-        *(StudyName.words.contains(f" {word}", autoescape=True) for word in others),
+        *(StudyName.words.contains(f" {word}", autoescape=True) for word in given if word != leading),
     )
     return union_all(by_name, *by_number)
 

@@ -1,10 +1,8 @@
 """Sign-in at an identity provider: a certified OpenID provider, a browser, and nothing between them."""
 
 import re
-import socket
 import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -12,6 +10,7 @@ from playwright.sync_api import Browser, Page, expect
 from sqlalchemy import select
 
 from tests.conftest import forget
+from tests.ports import free_port
 from tests.web.browser.conftest import violations
 from tests.web.conftest import PASSWORD, serve
 from tests.web.versions import make_versions
@@ -24,13 +23,6 @@ pytestmark = pytest.mark.browser
 
 PROVIDER = Path(__file__).parents[1] / "provider"
 Visit = Callable[[], Page]
-
-
-def free_port() -> int:
-    with closing(socket.socket()) as trial:
-        trial.bind(("127.0.0.1", 0))
-        port: int = trial.getsockname()[1]
-        return port
 
 
 @pytest.fixture
