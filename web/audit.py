@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
@@ -33,7 +34,7 @@ def page() -> ResponseReturnValue:
     """Show events, the newest first."""
     given = _given()
     wanted = _wanted(given)
-    before = request.args.get("before", type=int)
+    before = _before()
     with database.reading() as session:
         found = audit.events(session, wanted, before_id=before, limit=PAGE_ROWS + 1)
     return render_template(
@@ -62,6 +63,15 @@ def table() -> ResponseReturnValue:
 
 def _given() -> dict[str, str]:
     return {name: request.args.get(name, "").strip() for name in FILTERS}
+
+
+def _before() -> int | None:
+    text = request.args.get("before", "")
+    if not text:
+        return None
+    if not re.fullmatch(r"\d{1,18}", text, re.ASCII):  # any more would be larger than a column
+        raise Invalid(f"{text[:60]!r} is not a place in this list.")
+    return int(text)
 
 
 def _lines(wanted: Wanted) -> Iterator[str]:

@@ -107,7 +107,8 @@ def sign_out_address() -> str:
             return ""
         back = _address("account.sign_in")
         address = _provider().create_logout_url(back, client_id=_provider().client_id)["url"]
-    except (RequestException, ValueError):
+    except (RequestException, ValueError, Invalid):
+        # Not to be reached, or not in use any more: the session here ends all the same.
         return ""
     return str(address)
 

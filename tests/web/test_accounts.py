@@ -8,7 +8,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 
 from tests.web.conftest import PASSWORD, Visitor
-from worklist import database
+from worklist import database, settings
 from worklist.tables import AuditEvent, Role, User
 
 ADDRESS = "/admin/accounts"
@@ -127,3 +127,12 @@ def test_every_act_is_audited_without_the_password(adam: Visitor) -> None:
     assert {event.who for event in events if event.about_type == "user"} == {"adam"}
     assert first_password(page) not in str([event.detail for event in events])
     assert adam.get(f"{ADDRESS}/999").status_code == 404
+
+
+def test_account_that_does_not_exist_cannot_be_handed_over(
+    adam: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert adam.submit(f"{ADDRESS}/1/hand-over").status_code == 422  # there is no provider
+    monkeypatch.setenv("WORKLIST_OIDC_ISSUER", "https://id.hospital.example")
+    settings.current.cache_clear()
+    assert adam.submit(f"{ADDRESS}/999/hand-over").status_code == 404

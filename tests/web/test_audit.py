@@ -83,6 +83,8 @@ def test_filters_find_what_they_say(aude: Visitor, month: None, query: str, coun
         ("action=coffee.made", "There is no action 'coffee.made'."),
         ("about=study+x", "a kind and a number, such as study 17, not 'study x'"),
         ("about=study+99999999999999999999", "a kind and a number"),
+        ("before=99999999999999999999", "'99999999999999999999' is not a place in this list."),
+        ("before=top", "'top' is not a place in this list."),
         ("since=yesterday", "'yesterday' is no day; write it like 2026-03-31."),
         ("until=2026-02-30", "'2026-02-30' is no day"),
     ],

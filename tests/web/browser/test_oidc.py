@@ -113,6 +113,19 @@ def test_reader_comes_from_the_provider_and_leaves_both(visit: Visit, worklist: 
     expect(page.get_by_placeholder("Enter any login")).to_be_visible()
 
 
+def test_sign_out_works_when_the_provider_is_not_in_use_any_more(
+    visit: Visit, worklist: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = visit()
+    sign_in(page, "olga")
+    expect(page.get_by_role("navigation", name="Account")).to_contain_text("Olga Provided")
+    monkeypatch.setenv("WORKLIST_OIDC_ISSUER", "")
+    settings.current.cache_clear()
+    page.get_by_role("button", name="Sign out", exact=True).click()
+    expect(page).to_have_url(f"{worklist}/sign-in")
+    expect(page.get_by_text("You are signed out.")).to_be_visible()
+
+
 def test_second_sign_in_finds_the_same_account(visit: Visit) -> None:
     for _ in range(2):
         page = visit()
