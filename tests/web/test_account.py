@@ -1,12 +1,15 @@
 """Signing in and out, and the password page."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from tests.web.conftest import PASSWORD, Visitor
-from worklist import accounts, database
-from worklist.tables import Role
+from web import oidc
+from worklist import accounts, clock, database, settings
+from worklist.tables import Role, User
 
 SignIn = Callable[[str], Visitor]
 
@@ -147,3 +150,34 @@ def test_page_says_that_it_is_not_a_medical_device_before_anybody_signs_in(clien
 
     assert "Not a medical device." in page
     assert "it does not diagnose" in page
+
+
+@pytest.mark.parametrize(
+    ("claims", "told"),
+    [
+        ({"sub": "rita-there", "auth_time": 0}, ""),
+        ({"sub": "rita-there", "auth_time": -oidc.PROOF_SECONDS}, "The provider did not ask who you are."),
+        ({"sub": "rita-there"}, "The provider did not ask who you are."),
+        ({"sub": "lena-there", "auth_time": 0}, "You signed in there as somebody else."),
+    ],
+)
+def test_only_who_was_asked_just_now_has_proved_who_they_are(
+    rita: Visitor, monkeypatch: pytest.MonkeyPatch, claims: dict[str, Any], told: str
+) -> None:
+    issuer = "https://id.hospital.example"
+    monkeypatch.setenv("WORKLIST_OIDC_ISSUER", issuer)
+    settings.current.cache_clear()
+    with database.transaction() as db:
+        user = db.scalars(select(User).where(User.username == "rita")).one()
+        user.issuer, user.subject = issuer, "rita-there"
+    if "auth_time" in claims:
+        claims = {**claims, "auth_time": int(clock.now().timestamp()) + claims["auth_time"]}
+    monkeypatch.setattr(oidc, "_claims", lambda: claims)  # what the provider says, and nothing else
+    with rita.session_transaction() as session:
+        session[oidc.PURPOSE] = {"next": "/account/keys", "again": True}
+
+    assert rita.get("/sign-in/provider/answer").location == "/account/keys"
+
+    assert told in rita.get("/account/keys").text
+    with rita.session_transaction() as session:
+        assert (oidc.PROVED_AT in session) is (told == "")
